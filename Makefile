@@ -1,0 +1,59 @@
+# Every word makes what it needs first: a virtual environment in .venv, once.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test quick style format types layers check benchmarks clean
+
+help:            ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
+
+demo: $(READY)   ## run the flights example, with its records and an alert
+	@$(BIN)/python examples/flights/demo.py
+
+test: $(READY)   ## run all tests
+	@$(BIN)/python -m pytest
+
+quick: $(READY)  ## run the tests that take no long time
+	@$(BIN)/python -m pytest -m "not slow"
+
+style: $(READY)  ## check the style of every file
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(READY) ## write the files in the house's style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(READY)  ## check the types of the sources
+	@$(BIN)/pyright
+
+layers: $(READY) ## check that each import points downwards
+	@$(BIN)/lint-imports --no-logo
+
+check: style types layers test ## all checks
+
+benchmarks: $(READY) ## measure: one line of numbers each
+	@for program in benchmarks/bench_*.py; do $(BIN)/python $$program || exit 1; done
+
+clean:           ## remove all that was made
+	rm -rf $(VENV) .demo .hypothesis .pytest_cache .ruff_cache .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp tells that the environment is whole: it is made last, and again when pyproject.toml changes.
+$(READY): pyproject.toml | $(BIN)/python
+	@echo "Installing segue and its tools into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,examples]'
+	@touch $@
+
+# The first Python that is new enough, python3 before all others.
+$(BIN)/python:
+	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	    $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	    echo "Making $(VENV) with $$($$python --version) …"; \
+	    $$python -m venv --clear $(VENV) && exit 0; \
+	    rm -rf $(VENV); exit 1; \
+	done; \
+	echo "segue needs Python 3.11 or newer, and found only: $$(python3 --version 2>&1 | head -1)." >&2; exit 1

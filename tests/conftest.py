@@ -1,0 +1,19 @@
+"""What every test has: coroutines on asyncio, a segue home of its own, no settings from the outside."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Tests run on asyncio, as the runtime does."""
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def segue_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of this test's own for profiles, database and results."""
+    home = tmp_path / "segue-home"
+    monkeypatch.setenv("SEGUE_HOME", str(home))
+    return home
