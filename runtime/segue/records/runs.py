@@ -1,0 +1,154 @@
+"""FlowRun and TaskRun: what is known of one run; CacheEntry: a result that other runs may reuse."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from segue.states import State, StateType, instant
+
+_PENDING = StateType.PENDING
+
+
+def _pending() -> State[Any]:
+    return State(_PENDING, "Pending")
+
+
+class FlowRun(msgspec.Struct, kw_only=True, eq=False):
+    """A flow run.
+
+    `parent_task_run_id` is the task run that stands for this run in its parent, "" at the top; `root_id` is the
+    flow run at the top, the run itself if it is that. `epoch` counts the processes that have run it. `created`,
+    `started` and `ended` are in microseconds since the epoch, None while it has not come to that. `parameters` are
+    as given within the run, and in their JSON form when read from the journal. `error` tells type, message and
+    traceback of what ended the run; `ref` where its result is kept, or `result` its canonical JSON.
+    """
+
+    id: str
+    name: str
+    flow_name: str
+    flow_version: str = ""
+    parameters: dict[str, Any] = {}
+    tags: tuple[str, ...] = ()
+    parent_task_run_id: str = ""
+    root_id: str = ""
+    epoch: int = 1
+    pid: int = 0
+    entrypoint: str = ""
+    state: State[Any] = msgspec.field(default_factory=_pending)
+    run_count: int = 0
+    created: int | None = None
+    started: int | None = None
+    ended: int | None = None
+    result: msgspec.Raw | None = None
+    ref: dict[str, Any] | None = None
+    error: dict[str, str] | None = None
+
+    @property
+    def state_type(self) -> StateType:
+        """The type of the state the run is in."""
+        return self.state.type
+
+    @property
+    def state_name(self) -> str:
+        """The name of the state the run is in."""
+        return self.state.name
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When the run's function was first called."""
+        return _instant(self.started)
+
+    @property
+    def end_time(self) -> datetime | None:
+        """When the run ended."""
+        return _instant(self.ended)
+
+    @property
+    def total_run_time(self) -> timedelta:
+        """How long the run has taken, zero while it has not ended."""
+        return _between(self.started, self.ended)
+
+
+class TaskRun(msgspec.Struct, kw_only=True, eq=False):
+    """A task run.
+
+    `flow_run_id` is "" outside of flows. `scope`, `input_hash` and `ordinal` tell which step of its flow run it is
+    (see `step_key`). `parent_id` is the task run it was called in, `upstream` are those whose results it was given.
+    Times, `epoch`, `result`, `ref` and `error` are as in FlowRun.
+    """
+
+    id: str
+    name: str
+    task_name: str
+    flow_run_id: str = ""
+    scope: str = ""
+    input_hash: str = ""
+    ordinal: int = 0
+    tags: tuple[str, ...] = ()
+    parent_id: str = ""
+    upstream: tuple[str, ...] = ()
+    epoch: int = 1
+    state: State[Any] = msgspec.field(default_factory=_pending)
+    run_count: int = 0
+    created: int | None = None
+    started: int | None = None
+    ended: int | None = None
+    cache_key: str | None = None
+    result: msgspec.Raw | None = None
+    ref: dict[str, Any] | None = None
+    error: dict[str, str] | None = None
+
+    @property
+    def step_key(self) -> str:
+        """What the run keeps when its flow run is run again: where it is called, what, with which inputs, which time."""
+        return f"{self.scope}/{self.task_name}#{self.input_hash}#{self.ordinal}"
+
+    @property
+    def state_type(self) -> StateType:
+        """The type of the state the run is in."""
+        return self.state.type
+
+    @property
+    def state_name(self) -> str:
+        """The name of the state the run is in."""
+        return self.state.name
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When the run's function was first called."""
+        return _instant(self.started)
+
+    @property
+    def end_time(self) -> datetime | None:
+        """When the run ended."""
+        return _instant(self.ended)
+
+    @property
+    def total_run_time(self) -> timedelta:
+        """How long the run has taken, zero while it has not ended."""
+        return _between(self.started, self.ended)
+
+
+class CacheEntry(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A result that lies under a cache key: as canonical JSON in `result`, or where `ref` says.
+
+    `expires` is in microseconds since the epoch, None for never.
+    """
+
+    key: str
+    task_run_id: str
+    flow_run_id: str = ""
+    result: msgspec.Raw | None = None
+    ref: dict[str, Any] | None = None
+    expires: int | None = None
+
+
+def _instant(at: int | None) -> datetime | None:
+    return None if at is None else instant(at)
+
+
+def _between(started: int | None, ended: int | None) -> timedelta:
+    if started is None or ended is None:
+        return timedelta()
+    return timedelta(microseconds=ended - started)
