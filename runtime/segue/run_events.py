@@ -11,7 +11,7 @@ keys are left out where they would say what is the default; an event that makes 
 
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -41,15 +41,35 @@ _FLOW_PENDING, _TASK_PENDING = FLOW_RUN_KINDS[StateType.PENDING], TASK_RUN_KINDS
 # --- flow runs ---
 
 
-def flow_run_pending(run: FlowRun, parameters: bytes | None = None) -> Event:
-    """Return the event that makes a flow run known; `parameters` is their JSON, instead of the record's own."""
+class Kept(Protocol):
+    """Where a completed run's value is kept besides its event, and under which key others may reuse it.
+
+    `ref` is what the store of results needs to find it, `expires` is in µs since the epoch, None for never.
+    """
+
+    @property
+    def ref(self) -> Any: ...
+    @property
+    def cache_key(self) -> str | None: ...
+    @property
+    def expires(self) -> int | None: ...
+
+
+def flow_run_pending(run: FlowRun, parameters: Any = None) -> Event:
+    """Return the event that makes a flow run known.
+
+    `parameters` are what to write instead of the record's own, which need not fit into JSON: a dict, or the bytes
+    of a JSON object.
+    """
     payload: dict[str, Any] = {"flow": run.flow_name, "name": run.name}
-    written = run.parameters if parameters is None else msgspec.Raw(parameters)
+    written: Any = run.parameters if parameters is None else parameters
+    if isinstance(written, bytes):
+        written = msgspec.Raw(written)
     given = {
         "version": run.flow_version,
         "parameters": written,
         "tags": run.tags,
-        "parent": run.parent_task_run_id,
+        "parent": run.parent_id,
         "root": run.root_id or run.id,
         "epoch": run.epoch,
         "pid": run.pid,
@@ -60,24 +80,19 @@ def flow_run_pending(run: FlowRun, parameters: bytes | None = None) -> Event:
 
 
 def flow_run_state(
-    run: FlowRun,
-    state: State[Any],
-    *,
-    result: bytes | None = None,
-    ref: Any = None,
-    **extra: Any,
+    run: FlowRun, state: State[Any], result: bytes | None = None, kept: Kept | None = None, **extra: Any
 ) -> Event:
-    """Return the event of a flow run's new state; `extra` goes into the payload as it is.
+    """Return the event of a flow run's new state.
 
-    `result` is the value's canonical JSON, `ref` says where it is kept instead.
+    `result` is the value's canonical JSON, `kept` says where it is instead; `extra` goes into the payload as it is.
     """
     payload = _payload(state)
     if state.type is _RUNNING:
         payload["attempt"] = run.run_count or 1
     if result is not None:
         payload["result"] = msgspec.Raw(result)
-    if ref is not None:
-        payload["ref"] = ref
+    if kept is not None and kept.ref is not None:
+        payload["ref"] = kept.ref
     if extra:
         payload.update(extra)
     return Event(kind=FLOW_RUN_KINDS[state.type], payload=payload, run=run.id, subject=run.id, occurred=state.occurred)
@@ -111,33 +126,25 @@ def task_run_pending(run: TaskRun) -> Event:
     return Event(kind=_TASK_PENDING, payload=payload, run=run.flow_run_id, subject=run.id, occurred=run.created or 0)
 
 
-def task_run_state(
-    run: TaskRun,
-    state: State[Any],
-    *,
-    result: bytes | None = None,
-    ref: Any = None,
-    expires: int | None = None,
-) -> Event:
+def task_run_state(run: TaskRun, state: State[Any], result: bytes | None = None, kept: Kept | None = None) -> Event:
     """Return the event of a task run's new state.
 
-    `result` is the value's canonical JSON, `ref` says where it is kept instead; with the run's cache key in the record,
-    other runs may reuse it until `expires` (µs since the epoch, None: for ever).
+    `result` is the value's canonical JSON, `kept` says where it is instead, and under which key others may use it.
     """
     kind = state.type
     payload = _payload(state)
+    if result is not None:
+        payload["result"] = msgspec.Raw(result)
     if kind is _RUNNING:
         if run.run_count > 1:
             payload["attempt"] = run.run_count
-    elif kind is _COMPLETED:
-        if result is not None:
-            payload["result"] = msgspec.Raw(result)
-        if ref is not None:
-            payload["ref"] = ref
-        if run.cache_key is not None:
-            payload["cache_key"] = run.cache_key
-            if expires is not None:
-                payload["expires"] = expires
+    elif kept is not None:
+        if kept.ref is not None:
+            payload["ref"] = kept.ref
+        if kept.cache_key is not None:
+            payload["cache_key"] = kept.cache_key
+            if kept.expires is not None:
+                payload["expires"] = kept.expires
     return Event(
         kind=TASK_RUN_KINDS[kind], payload=payload, run=run.flow_run_id, subject=run.id, occurred=state.occurred
     )

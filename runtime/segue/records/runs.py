@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from segue.states import State, StateType, instant
+from segue.states import FINAL_TYPES, State, StateType, instant
 
-_PENDING = StateType.PENDING
+_PENDING, _RUNNING = StateType.PENDING, StateType.RUNNING
 
 
 def _pending() -> State[Any]:
@@ -17,8 +17,8 @@ def _pending() -> State[Any]:
 class FlowRun(msgspec.Struct, kw_only=True, eq=False):
     """A flow run.
 
-    `parent_task_run_id` is the task run that stands for this run in its parent, "" at the top; `root_id` is the
-    flow run at the top, the run itself if it is that. `epoch` counts the processes that have run it. `created`,
+    `parent_id` is the flow run or task run it was called in, "" at the top; `root_id` is the flow run at the top, the
+    run itself if it is that. `epoch` counts the processes that have run it. `created`,
     `started` and `ended` are in microseconds since the epoch, None while it has not come to that. `parameters` are
     as given within the run, and in their JSON form when read from the journal. `error` tells type, message and
     traceback of what ended the run; `ref` where its result is kept, or `result` its canonical JSON.
@@ -30,7 +30,7 @@ class FlowRun(msgspec.Struct, kw_only=True, eq=False):
     flow_version: str = ""
     parameters: dict[str, Any] = {}
     tags: tuple[str, ...] = ()
-    parent_task_run_id: str = ""
+    parent_id: str = ""
     root_id: str = ""
     epoch: int = 1
     pid: int = 0
@@ -43,6 +43,20 @@ class FlowRun(msgspec.Struct, kw_only=True, eq=False):
     result: msgspec.Raw | None = None
     ref: dict[str, Any] | None = None
     error: dict[str, str] | None = None
+
+    @property
+    def parent_task_run_id(self) -> str:
+        """The run it was called in, by the name that flows moved from elsewhere use."""
+        return self.parent_id
+
+    def enter(self, state: State[Any]) -> None:
+        """Make `state` the run's state; count and time its attempts by it."""
+        self.state = state
+        if state.type is _RUNNING:
+            self.run_count += 1
+            if self.started is None:
+                self.started = state.occurred
+        self.ended = state.occurred if state.type in FINAL_TYPES else None
 
     @property
     def state_type(self) -> StateType:
@@ -101,8 +115,17 @@ class TaskRun(msgspec.Struct, kw_only=True, eq=False):
 
     @property
     def step_key(self) -> str:
-        """What the run keeps when its flow run is run again: where it is called, what, with which inputs, which time."""
+        """What stays when the flow run is run again: place of the call, task, inputs, and the how-manieth such call."""
         return f"{self.scope}/{self.task_name}#{self.input_hash}#{self.ordinal}"
+
+    def enter(self, state: State[Any]) -> None:
+        """Make `state` the run's state; count and time its attempts by it."""
+        self.state = state
+        if state.type is _RUNNING:
+            self.run_count += 1
+            if self.started is None:
+                self.started = state.occurred
+        self.ended = state.occurred if state.type in FINAL_TYPES else None
 
     @property
     def state_type(self) -> StateType:
