@@ -45,7 +45,7 @@ clean:           ## remove all that was made
 # A stamp tells that the environment is whole: it is made last, and again when pyproject.toml changes.
 $(READY): pyproject.toml | $(BIN)/python
 	@echo "Installing segue and its tools into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,examples]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev,examples]'
 	@touch $@
 
 # The first Python that is new enough, python3 before all others.
@@ -56,4 +56,5 @@ $(BIN)/python:
 	    $$python -m venv --clear $(VENV) && exit 0; \
 	    rm -rf $(VENV); exit 1; \
 	done; \
-	echo "segue needs Python 3.11 or newer, and found only: $$(python3 --version 2>&1 | head -1)." >&2; exit 1
+	found=$$(python3 --version 2>/dev/null) || found="no python3 at all"; \
+	echo "segue needs Python 3.11 or newer, and there is $$found. Install one, and run make again." >&2; exit 1
