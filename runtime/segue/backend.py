@@ -1,0 +1,39 @@
+"""All that a run asks of the world outside of it, as one protocol."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Protocol
+
+from segue_events import Clock, Event
+
+from segue.records import CacheEntry
+
+
+class Backend(Protocol):
+    """Where a run's events go, and where what other runs left is found. Every method may be called from any thread."""
+
+    clock: Clock
+
+    def publish(self, event: Event) -> None:
+        """Take the event; it is durable once a `flush` that was asked for later is done.
+
+        Raises PayloadError at once for an event that cannot be written as JSON.
+        """
+        ...
+
+    @property
+    def backlog(self) -> int:
+        """How many events are taken but not yet durable."""
+        ...
+
+    def flush(self) -> Future[int]:
+        """Return a future that is done when all events taken so far are durable.
+
+        It carries a JournalError when they cannot be written.
+        """
+        ...
+
+    def cached(self, key: str) -> Future[CacheEntry | None]:
+        """Return a future of the result that lies under this cache key and has not expired."""
+        ...

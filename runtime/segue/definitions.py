@@ -1,0 +1,172 @@
+"""What a decorator makes of a function: its name, signature, options, and how it is to be called."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from segue.names import check_name, flow_name
+from segue.options import FlowOptions, Hook, TaskOptions, hooks
+from segue.parameters import Parameters
+from segue.retries import RetryPolicy, retry_policy
+
+
+class FunctionKind(Enum):
+    """How a user's function is called."""
+
+    PLAIN = "plain"
+    COROUTINE = "coroutine"
+    GENERATOR = "generator"
+    ASYNC_GENERATOR = "async generator"
+
+    @property
+    def is_async(self) -> bool:
+        """Tell whether the function runs in an event loop."""
+        return self in (FunctionKind.COROUTINE, FunctionKind.ASYNC_GENERATOR)
+
+
+def function_kind(fn: Callable[..., Any]) -> FunctionKind:
+    """Tell how `fn` is called; looks through `functools.partial` and callable objects."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    if not inspect.isroutine(fn) and not inspect.isclass(fn):
+        fn = fn.__call__
+    if inspect.isasyncgenfunction(fn):
+        return FunctionKind.ASYNC_GENERATOR
+    if inspect.iscoroutinefunction(fn):
+        return FunctionKind.COROUTINE
+    return FunctionKind.GENERATOR if inspect.isgeneratorfunction(fn) else FunctionKind.PLAIN
+
+
+class Definition:
+    """What flows and tasks have in common: a function, its parameters, and how it is called."""
+
+    fn: Callable[..., Any]
+    name: str
+    options: Any
+
+    def _take(self, fn: Callable[..., Any]) -> None:
+        # A class method cannot be called before it is bound; until then it stands for its function.
+        called: Any = fn.__func__ if isinstance(fn, (classmethod, staticmethod)) else fn
+        if not callable(called):
+            raise TypeError(f"{fn!r} is not a function: a flow or task is made of something to call.")
+        self.fn = fn
+        functools.update_wrapper(self, called)
+        self.parameters = Parameters(called)
+        self.kind = function_kind(called)
+
+    @property
+    def isasync(self) -> bool:
+        """Whether the function is a coroutine function or asynchronous generator function."""
+        return self.kind.is_async
+
+    @property
+    def isgenerator(self) -> bool:
+        """Whether the function is a generator function of either kind."""
+        return self.kind in (FunctionKind.GENERATOR, FunctionKind.ASYNC_GENERATOR)
+
+    def on_running(self, fn: Hook) -> Hook:
+        """Decorate a function to be called when a run begins an attempt."""
+        return self._hook("on_running", fn)
+
+    def on_completion(self, fn: Hook) -> Hook:
+        """Decorate a function to be called when a run has completed."""
+        return self._hook("on_completion", fn)
+
+    def on_failure(self, fn: Hook) -> Hook:
+        """Decorate a function to be called when a run has failed for good."""
+        return self._hook("on_failure", fn)
+
+    def on_crashed(self, fn: Hook) -> Hook:
+        """Decorate a function to be called when a run was ended from outside."""
+        return self._hook("on_crashed", fn)
+
+    def on_cancellation(self, fn: Hook) -> Hook:
+        """Decorate a function to be called when a run is cancelled."""
+        return self._hook("on_cancellation", fn)
+
+    def _hook(self, name: str, fn: Hook) -> Hook:
+        added = hooks(name, [*getattr(self.options, name), fn])
+        self.options = msgspec.structs.replace(self.options, **{name: added})
+        return fn
+
+    @functools.cached_property
+    def source(self) -> str:
+        """The function's source text, or its compiled code where there is no source."""
+        fn = inspect.unwrap(self.fn)
+        try:
+            return inspect.getsource(fn)
+        except (OSError, TypeError):
+            code = getattr(fn, "__code__", None)
+            return repr(fn) if code is None else code.co_code.hex()
+
+
+class TaskDefinition(Definition):
+    """A task: a function with `TaskOptions`. Errors: TypeError, ValueError for options that cannot work."""
+
+    def __init__(self, fn: Callable[..., Any], options: TaskOptions) -> None:
+        self._take(fn)
+        self.options = options
+        self.name = options.name or function_name(fn)
+        self.tags = options.tags
+        self.version = options.version
+        self.retry_policy = policy_of(options)
+        # Who says how a result is kept or cached wants it to be.
+        asked = (options.cache_policy, options.cache_key_fn, options.result_storage, options.result_storage_key)
+        self.keeps_results = any(option is not None for option in (*asked, options.result_serializer))
+
+    @functools.cached_property
+    def task_key(self) -> str:
+        """The task's identity across runs: its qualified name and a hash of its code."""
+        qualified = getattr(self.fn, "__qualname__", self.name)
+        return f"{qualified}-{hashlib.sha256(self.source.encode()).hexdigest()[:8]}"
+
+
+class FlowDefinition(Definition):
+    """A flow: a function with `FlowOptions`. Errors: TypeError, ValueError for options that cannot work."""
+
+    def __init__(self, fn: Callable[..., Any], options: FlowOptions) -> None:
+        self._take(fn)
+        self.options = options
+        self.name = flow_name(fn) if options.name is None else check_name(options.name)
+        self.retry_policy = policy_of(options)
+
+    @functools.cached_property
+    def entrypoint(self) -> str:
+        """Where the flow is defined: `path/of/file.py:function`, or `module:function` where there is no file."""
+        fn = inspect.unwrap(self.fn)
+        qualified = getattr(fn, "__qualname__", self.name)
+        code = getattr(fn, "__code__", None)
+        return f"{fn.__module__ if code is None else code.co_filename}:{qualified}"
+
+    @functools.cached_property
+    def version(self) -> str:
+        """The version given, or a hash of the source file."""
+        if self.options.version is not None:
+            return self.options.version
+        file = inspect.getsourcefile(inspect.unwrap(self.fn))
+        try:
+            with open(file or "", "rb") as source:
+                return hashlib.md5(source.read(), usedforsecurity=False).hexdigest()
+        except OSError:
+            return hashlib.md5(self.source.encode(), usedforsecurity=False).hexdigest()
+
+
+def policy_of(options: TaskOptions | FlowOptions) -> RetryPolicy | None:
+    """Return the retry policy the options ask for, or None where the settings' defaults decide."""
+    if options.retries is None:
+        return None
+    return retry_policy(options.retries, options.retry_delay_seconds, options.retry_jitter_factor)
+
+
+def function_name(fn: Callable[..., Any]) -> str:
+    """Return the name a function goes by; of a `partial`, that of what it calls."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    return getattr(fn, "__name__", type(fn).__name__)

@@ -1,0 +1,224 @@
+"""A call: one run as its driver sees it; what flow runs and task runs have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncGenerator, Generator
+from typing import Any
+
+from segue import hooks
+from segue.context import RunContext, World, current_run
+from segue.definitions import FlowDefinition, TaskDefinition
+from segue.engine.caching import Kept
+from segue.engine.time_limits import time_limit, time_limit_async
+from segue.futures import TaskFuture, wait
+from segue.inputs import LEAVES, returned_sources
+from segue.keys import Scope, current_scope
+from segue.lifecycle import ERROR, Ask, Command, Fire, Invoke, Keep, Lookup, Record, Say, Sleep
+from segue.logging import RunLogger, capture_prints
+from segue.records import CacheEntry, FlowRun, TaskRun
+from segue.states import FINAL_TYPES, State, StateType
+
+
+class RunCall:
+    """One run: its definition, record and context, and how each command of its life is done."""
+
+    __slots__ = ()
+
+    definition: FlowDefinition | TaskDefinition
+    run: Any
+    world: World
+    context: RunContext
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    def record(self, state: State[Any], kept: Kept | None) -> None:
+        """Make `state` the run's state and publish its event."""
+        raise NotImplementedError
+
+    def keep(self, state: State[Any], key: str | None) -> Kept | None:
+        """Store the completed state's value where the options say; blocks on files."""
+        raise NotImplementedError
+
+    def reuse(self, entry: CacheEntry | None) -> State[Any] | None:
+        """Return the Completed state that a cache entry stands for, or None when there is nothing to reuse."""
+        raise NotImplementedError
+
+    def logger(self) -> RunLogger:
+        """Return the logger for what the engine itself has to say of this run."""
+        raise NotImplementedError
+
+    def scope(self) -> Scope:
+        """Return a new scope for the steps called inside of the user's function."""
+        raise NotImplementedError
+
+    # --- the commands of a life ---
+
+    def perform(self, command: Command) -> Any:
+        """Do a command in plain code and return its answer."""
+        match command:
+            case Record(state, kept):
+                self.record(state, kept)
+            case Say(level, text):
+                self.logger().log(level, "%s", text)
+            case Sleep(seconds):
+                self.world.backend.clock.block(seconds)
+            case Fire(functions, state):
+                with self.inside():
+                    hooks.fire(functions, self.definition, self.run, state, self.logger())
+            case Ask(condition, state):
+                return self._asked(condition, state)
+            case Lookup(key):
+                return self.reuse(self.world.backend.cached(key).result())
+            case Keep(state, key):
+                return self.keep(state, key)
+            case Invoke():
+                return self.invoke(command)
+        return None
+
+    async def perform_async(self, command: Command) -> Any:
+        """Do a command in a coroutine and return its answer."""
+        match command:
+            case Sleep(seconds):
+                await self.world.backend.clock.sleep(seconds)
+            case Fire(functions, state):
+                with self.inside():
+                    await hooks.fire_async(functions, self.definition, self.run, state, self.logger())
+            case Ask(condition, state):
+                answer = self._asked(condition, state, run_coroutines=False)
+                return await self._awaited(answer) if inspect.isawaitable(answer) else answer
+            case Lookup(key):
+                entry = await asyncio.wrap_future(self.world.backend.cached(key))
+                return await asyncio.to_thread(self.reuse, entry) if entry is not None else None
+            case Keep(state, key):
+                return await asyncio.to_thread(self.keep, state, key)
+            case _:
+                return self.perform(command)
+        return None
+
+    def _asked(self, condition: Any, state: State[Any], run_coroutines: bool = True) -> Any:
+        try:
+            answer = condition(self.definition, self.run, state)
+            if run_coroutines and inspect.iscoroutine(answer):
+                answer = hooks.run_coroutine(answer)
+        except Exception:
+            self.logger().log(ERROR, "retry_condition_fn failed, so there is no retry", exc_info=True)
+            return False
+        return answer
+
+    async def _awaited(self, answer: Any) -> bool:
+        try:
+            return bool(await answer)
+        except Exception:
+            self.logger().log(ERROR, "retry_condition_fn failed, so there is no retry", exc_info=True)
+            return False
+
+    # --- calling the user's function ---
+
+    def inside(self, scope: Scope | None = None) -> Inside:
+        """Return a context manager that makes this run the one that code finds itself in."""
+        return Inside(self.context, scope or self.scope())
+
+    def invoke(self, command: Invoke) -> Any:
+        """Call the user's plain function within its time limit."""
+        seconds = self.definition.options.timeout_seconds
+        with self.inside():
+            if seconds is None:
+                return self.call_function()
+            with time_limit(seconds):
+                return self.call_function()
+
+    async def invoke_async(self, command: Invoke) -> Any:
+        """Call the user's coroutine function within its time limit."""
+        seconds = self.definition.options.timeout_seconds
+        with self.inside():
+            if seconds is None:
+                return await self.call_function_async()
+            async with time_limit_async(seconds):
+                return await self.call_function_async()
+
+    def call_function(self) -> Any:
+        """Call the user's plain function; futures that it returns have ended when this returns."""
+        value = self.definition.fn(*self.args, **self.kwargs)
+        if type(value) not in LEAVES:
+            wait([source for source in returned_sources(value) if isinstance(source, TaskFuture)])
+        return value
+
+    async def call_function_async(self) -> Any:
+        """Call the user's coroutine function; futures that it returns have ended when this returns."""
+        value = await self.definition.fn(*self.args, **self.kwargs)
+        if type(value) not in LEAVES:
+            for source in returned_sources(value):
+                if isinstance(source, TaskFuture):
+                    await source.wait_async()
+        return value
+
+    def iterate(self, command: Invoke) -> Generator[Any, Any, Any]:
+        """Yield what the user's generator yields, each step inside of the run; return what it returns."""
+        scope = self.scope()
+        seconds = self.definition.options.timeout_seconds
+        with self.inside(scope):
+            generator = self.definition.fn(*self.args, **self.kwargs)
+        sent = None
+        try:
+            while True:
+                with self.inside(scope), time_limit(seconds):
+                    try:
+                        item = generator.send(sent)
+                    except StopIteration as end:
+                        return end.value
+                command.streamed = True
+                sent = yield item
+        finally:
+            generator.close()
+
+    async def iterate_async(self, command: Invoke) -> AsyncGenerator[Any, Any]:
+        """Yield what the user's asynchronous generator yields, each step inside of the run."""
+        scope = self.scope()
+        seconds = self.definition.options.timeout_seconds
+        with self.inside(scope):
+            generator = self.definition.fn(*self.args, **self.kwargs)
+        try:
+            while True:
+                with self.inside(scope):
+                    async with time_limit_async(seconds):
+                        try:
+                            item = await anext(generator)
+                        except StopAsyncIteration:
+                            return
+                command.streamed = True
+                yield item
+        finally:
+            await generator.aclose()
+
+
+def enter(run: FlowRun | TaskRun, state: State[Any]) -> None:
+    """Make `state` the state of a run's record, and count and time the run by it."""
+    run.state = state
+    if state.type is StateType.RUNNING:
+        run.run_count += 1
+        if run.started is None:
+            run.started = state.occurred
+    elif state.type in FINAL_TYPES:
+        run.ended = state.occurred
+
+
+class Inside:
+    """The `with` that makes a run the one that code finds itself in; a class, since it is entered for every run."""
+
+    __slots__ = ("_context", "_run_token", "_scope", "_scope_token")
+
+    def __init__(self, context: RunContext, scope: Scope) -> None:
+        self._context = context
+        self._scope = scope
+
+    def __enter__(self) -> None:
+        if self._context.log_prints:
+            capture_prints()
+        self._run_token = current_run.set(self._context)
+        self._scope_token = current_scope.set(self._scope)
+
+    def __exit__(self, *_: object) -> None:
+        current_scope.reset(self._scope_token)
+        current_run.reset(self._run_token)

@@ -1,0 +1,319 @@
+"""One flow run: parameters, children, attempts, result."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator
+from random import Random
+from typing import Any
+
+import anyio
+from segue_events import JournalError, new_id
+
+from segue import run_events, states
+from segue.canonical import digest
+from segue.context import FlowRunContext, current_run, current_tags, flow_context_of
+from segue.definitions import FlowDefinition
+from segue.engine.caching import Keeping, Kept, inline, keeping_of_flow
+from segue.engine.calls import RunCall, enter
+from segue.engine.children import FlowChildren
+from segue.engine.drivers import drive, drive_async, drive_async_generator, drive_generator
+from segue.engine.outcomes import user_error
+from segue.engine.signals import termination
+from segue.engine.world import world_of
+from segue.exceptions import JournalNotRecorded, NotCanonical, ParameterTypeError, TerminationSignal
+from segue.inputs import blocked_by, final_state, find_upstream, open_futures, resolved
+from segue.keys import Scope, current_scope, install_scopes
+from segue.lifecycle import Invoke, Life, Plan, crash_message, flow_life
+from segue.logging import RunLogger, run_logger
+from segue.names import run_name, slug
+from segue.parameters import record as recorded
+from segue.records import CacheEntry, FlowRun
+from segue.retries import retry_policy
+from segue.states import State, StateType
+from segue.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+_random = Random()  # noqa: S311  jitter and names need no secrecy
+
+
+class FlowCall(RunCall):
+    """A flow run, from its parameters to its outcome."""
+
+    __slots__ = ("args", "context", "definition", "invalid", "keeping", "kwargs", "parameters", "parent", "run", "terminated", "upstream", "world")
+
+    definition: FlowDefinition
+    run: FlowRun
+    context: FlowRunContext
+
+    def __init__(
+        self, flow: FlowDefinition, args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Iterable[Any] | None
+    ) -> None:
+        parent = current_run.get()
+        self.definition = flow
+        self.args = args
+        self.kwargs = kwargs
+        self.parent = parent
+        self.world = world_of(parent)
+        self.parameters = flow.parameters.bind(args, kwargs)
+        self.upstream = find_upstream(self.parameters.values())
+        if wait_for is not None:
+            self.upstream += find_upstream(wait_for)
+        self.invalid: str | None = None
+        self.keeping: Keeping | None = None
+        self.terminated = False
+        self.run = self._identified(flow_context_of(parent))
+        self.context = FlowRunContext(flow, self.run, self.world, parent)
+
+    def _identified(self, above: FlowRunContext | None) -> FlowRun:
+        """Make the run's record. A subflow's id follows from its parent and its step key: the same in every life."""
+        flow = self.definition
+        run_id = new_id()
+        root_id = run_id
+        if above is not None:
+            root_id = above.flow_run.root_id
+            scope = current_scope.get() or Scope()
+            try:
+                inputs = digest(flow.name, self.parameters)
+            except NotCanonical:
+                inputs = ""
+            key = f"{scope.path}/{flow.name}#{inputs}#{scope.ordinal(inputs or flow.name)}@{above.flow_run.run_count}"
+            run_id = str(uuid.uuid5(uuid.UUID(above.flow_run.id), key))
+        return FlowRun(
+            id=run_id,
+            name=slug(_random),
+            flow_name=flow.name,
+            flow_version=flow.version,
+            parameters=self.parameters,
+            tags=tuple(sorted(current_tags.get())),
+            parent_id="" if self.parent is None else self.parent.run.id,
+            root_id=root_id,
+            pid=os.getpid(),
+            entrypoint=flow.entrypoint,
+        )
+
+    # --- its life ---
+
+    def begin(self) -> None:
+        """Resolve and validate the parameters, name the run, and publish that it exists."""
+        if self.upstream and blocked_by(self.upstream) is None:
+            self.parameters = {name: resolved(value) for name, value in self.parameters.items()}
+        if self.definition.options.validate_parameters:
+            self._validate()
+        self.run.parameters = self.parameters
+        if self.definition.options.flow_run_name is not None and self.invalid is None:
+            self.run.name = run_name(self.definition.options.flow_run_name, self.parameters, "flow_run_name")
+        self.args, self.kwargs = self.definition.parameters.call_args(self.parameters)
+        self.run.created = self.world.backend.clock.now_us()
+        self.world.backend.publish(run_events.flow_run_pending(self.run, recorded(self.parameters)))
+
+    def _validate(self) -> None:
+        parameters = self.definition.parameters
+        if parameters.needs_validation:
+            try:
+                self.parameters = parameters.validate(self.parameters)
+            except ParameterTypeError as error:
+                self.invalid = f"ParameterTypeError: {error}"
+
+    def life(self) -> Life:
+        """Return the life of this run; its upstream runs have ended."""
+        options, settings = self.definition.options, self.world.settings
+        policy = self.definition.retry_policy
+        if policy is None:
+            policy = retry_policy(settings.flows_default_retries, settings.flows_default_retry_delay_seconds)
+        self.keeping = keeping_of_flow(self.context)
+        plan = Plan(
+            now=self.world.backend.clock.now_us,
+            random=_random,
+            retries=policy,
+            not_ready=blocked_by(self.upstream) if self.upstream else None,
+            persist=self.keeping is not None,
+            crash=self._crash,
+            final_state=final_state,
+        )
+        return flow_life(options, plan, self.invalid)
+
+    def _crash(self, error: BaseException) -> State[Any] | None:
+        """A signal reaches a coroutine as its cancellation: tell the one from the other."""
+        if self.terminated and isinstance(error, asyncio.CancelledError):
+            return states.Crashed(message=crash_message(TerminationSignal(signal.SIGTERM)))
+        return None
+
+    # --- what its life says ---
+
+    def record(self, state: State[Any], kept: Kept | None) -> None:
+        """Make `state` the run's state and publish its event, with the value where that is small and plain."""
+        enter(self.run, state)
+        result = None
+        if state.type is StateType.COMPLETED and (kept is None or kept.ref is None):
+            result = inline(state.data, self.world.settings.results_inline_limit)
+        self.world.backend.publish(run_events.flow_run_state(self.run, state, result, kept))
+
+    def keep(self, state: State[Any], key: str | None) -> Kept | None:
+        """Store the completed state's value where the flow's options say; blocks on files."""
+        return None if self.keeping is None else self.keeping.keep(self.world, {}, state.data, key)
+
+    def reuse(self, entry: CacheEntry | None) -> State[Any] | None:
+        """Return None: the results of flow runs are not cached."""
+        return None
+
+    def logger(self) -> RunLogger:
+        """Return the logger for what the engine itself has to say of this run."""
+        return run_logger(self.context)
+
+    def scope(self) -> Scope:
+        """Return the scope of the flow's own steps; each attempt begins a new one."""
+        return Scope()
+
+    # --- calling the function, with children around it ---
+
+    def call_function(self) -> Any:
+        """Call the user's plain function; its children have ended when this returns or raises."""
+        with self._open_children() as children:
+            value = super().call_function()
+            children.wait()
+            return value
+
+    async def call_function_async(self) -> Any:
+        """Call the user's coroutine function; its children have ended when this returns or raises."""
+        async with self._open_children_async() as children:
+            value = await super().call_function_async()
+            await children.wait_async()
+            return value
+
+    def iterate(self, command: Invoke) -> Generator[Any, Any, Any]:
+        """Yield what the user's generator yields; its children have ended when it has."""
+        with self._open_children() as children:
+            value = yield from super().iterate(command)
+            children.wait()
+            return value
+
+    async def iterate_async(self, command: Invoke) -> AsyncGenerator[Any, Any]:
+        """Yield what the user's asynchronous generator yields; its children have ended when it has."""
+        async with self._open_children_async() as children:
+            async for item in super().iterate_async(command):
+                yield item
+            await children.wait_async()
+
+    @contextlib.contextmanager
+    def _open_children(self) -> Iterator[FlowChildren]:
+        with self._new_runner() as runner:
+            children = self.context.children = FlowChildren(runner, None)
+            try:
+                yield children
+            except BaseException:
+                self._cancel(children)
+                children.wait()
+                raise
+
+    @contextlib.asynccontextmanager
+    async def _open_children_async(self) -> AsyncIterator[FlowChildren]:
+        loop = self.context.loop = asyncio.get_running_loop()
+        install_scopes(loop)
+        with self._new_runner() as runner:
+            children = self.context.children = FlowChildren(runner, loop)
+            try:
+                yield children
+            except BaseException:
+                self._cancel(children)
+                with anyio.CancelScope(shield=True):
+                    await children.wait_async()
+                raise
+
+    def _new_runner(self) -> TaskRunner:
+        runner = self.definition.options.task_runner
+        return ThreadPoolTaskRunner() if runner is None else runner.duplicate()
+
+    def _cancel(self, children: FlowChildren) -> None:
+        stubborn = children.cancel("The flow run ended before this task run did.")
+        if stubborn:
+            text = "%d task runs are in threads, which cannot be stopped; the flow run waits for them to end"
+            self.logger().warning(text, stubborn)
+
+    # --- called in place ---
+
+    def run_plain(self) -> State[Any]:
+        """Run from its first state to its last in this thread; the outermost run is recorded in full on return."""
+        for future in open_futures(self.upstream):
+            future.wait()
+        self.begin()
+        with self._terminating():
+            self._say_begin()
+            state = drive(self.life(), self)
+            self._say_end(state)
+        if self.parent is None:
+            self._recorded(self.world.backend.flush().result)
+            self._end_if_terminated()
+        return state
+
+    async def run_async(self) -> State[Any]:
+        """Run from its first state to its last in this coroutine; the outermost run is recorded in full on return."""
+        for future in open_futures(self.upstream):
+            await future.wait_async()
+        self.begin()
+        with self._terminating():
+            self._say_begin()
+            state = await drive_async(self.life(), self)
+            self._say_end(state)
+        if self.parent is None:
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([flushed := asyncio.wrap_future(self.world.backend.flush())])
+            self._recorded(flushed.result)
+            self._end_if_terminated()
+        return state
+
+    def run_generator(self) -> Generator[Any, Any, State[Any]]:
+        """Run a generator's flow from its first state to its last, passing on what it yields."""
+        self.begin()
+        self._say_begin()
+        state = yield from drive_generator(self.life(), self)
+        self._say_end(state)
+        if self.parent is None:
+            self._recorded(self.world.backend.flush().result)
+            self._end_if_terminated()
+        return state
+
+    async def run_async_generator(self, ended: list[State[Any]]) -> AsyncGenerator[Any, Any]:
+        """Do the same for an asynchronous generator; the final state is put into `ended`."""
+        self.begin()
+        self._say_begin()
+        async for item in drive_async_generator(self.life(), self, ended):
+            yield item
+        self._say_end(ended[0])
+        if self.parent is None:
+            await asyncio.wait([flushed := asyncio.wrap_future(self.world.backend.flush())])
+            self._recorded(flushed.result)
+
+    def _recorded(self, flushed: Callable[[], object]) -> None:
+        """Raise JournalNotRecorded when the journal could not take this run."""
+        try:
+            flushed()
+        except JournalError as error:
+            raise JournalNotRecorded(f"Flow run {self.run.name!r}", str(error)) from None
+
+    def _end_if_terminated(self) -> None:
+        """Let SIGTERM, now that the run is recorded, do what it does to any process."""
+        if self.terminated:
+            signal.raise_signal(signal.SIGTERM)
+
+    def _terminating(self) -> contextlib.AbstractContextManager[None]:
+        if self.parent is not None:
+            return contextlib.nullcontext()
+        return termination(self._terminated)
+
+    def _terminated(self) -> None:
+        self.terminated = True
+
+    def _say_begin(self) -> None:
+        run = self.run
+        self.logger().info("Beginning flow run %r for flow %r", run.name, run.flow_name)
+
+    def _say_end(self, state: State[Any]) -> None:
+        logger = self.logger()
+        if state.type is StateType.COMPLETED:
+            logger.info("Finished in state %r", state)
+            return
+        logger.error("Finished in state %r", state, exc_info=user_error(state))

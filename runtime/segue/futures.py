@@ -1,0 +1,267 @@
+"""Futures: what `submit` and `map` return, to be awaited in coroutines or waited for in plain code."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import anyio
+
+from segue import states
+from segue.exceptions import BlockingInLoopError
+from segue.states import State
+
+R = TypeVar("R")
+Callback = Callable[["TaskFuture[Any]"], object]
+
+# Guards the hand-over between "done" and "call me when it is done" of every future. It is held for a few
+# bytecodes, so one lock for all of them is cheaper than one in each of 100,000 futures.
+_lock = threading.Lock()
+
+
+class TaskFuture(Generic[R]):
+    """The outcome of a submitted task run, now or later.
+
+    `await future` in a coroutine, `future.result()` in plain code; both return the task's value or raise its
+    exception. Blocking on it in an event loop's own thread is an error, since the loop could not go on.
+    """
+
+    __slots__ = ("__weakref__", "_callbacks", "_state", "helper", "name", "step_key", "task_run_id")
+
+    def __init__(self, task_run_id: str, name: str = "", step_key: str = "") -> None:
+        self.task_run_id = task_run_id
+        self.name = name
+        self.step_key = step_key
+        # A thread pool's way to have a waiting worker run this future's task itself, so that tasks which wait
+        # for tasks of the same bounded pool cannot lock it up.
+        self.helper: Callable[[], object] | None = None
+        self._state: State[R] | None = None
+        self._callbacks: list[Callback] = []
+
+    @property
+    def state(self) -> State[R]:
+        """The task run's final state; `Pending` until there is one."""
+        return states.Pending() if self._state is None else self._state
+
+    def done(self) -> bool:
+        """Tell whether the task run has ended."""
+        return self._state is not None
+
+    def settle(self, state: State[R]) -> None:
+        """Give the future its final state and call who waits for it; the engine does this, once."""
+        with _lock:
+            self._state = state
+            callbacks, self._callbacks = self._callbacks, []
+        self.helper = None
+        for callback in callbacks:
+            callback(self)
+
+    def add_done_callback(self, fn: Callback) -> None:
+        """Call `fn(future)` when the task run has ended, in the thread that ended it; at once if it has."""
+        with _lock:
+            if self._state is None:
+                self._callbacks.append(fn)
+                return
+        fn(self)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block this thread until the task run has ended, at most `timeout` seconds (TimeoutError is not raised)."""
+        if self._state is not None:
+            return
+        refuse_in_loop(f"task run {self.name or self.task_run_id!r}", "await the future (`await future`)")
+        if self.helper is not None:
+            self.helper()
+        if self._state is None:
+            ended = threading.Event()
+            self.add_done_callback(lambda _: ended.set())
+            ended.wait(timeout)
+
+    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
+        """Wait at most `timeout` seconds and return the task's value, or raise its exception.
+
+        With `raise_on_failure=False` the exception is returned. Raises TimeoutError when it has not ended in time.
+        """
+        self.wait(timeout)
+        if self._state is None:
+            raise TimeoutError(f"Task run {self.name or self.task_run_id!r} did not end within {timeout} s.")
+        return self._state.result(raise_on_failure=raise_on_failure)
+
+    async def wait_async(self, timeout: float | None = None) -> None:
+        """Wait in a coroutine until the task run has ended, at most `timeout` seconds."""
+        if self._state is None:
+            with anyio.move_on_after(timeout):
+                await self._ended()
+
+    async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
+        """Do in a coroutine what `result` does in plain code."""
+        await self.wait_async(timeout)
+        if self._state is None:
+            raise TimeoutError(f"Task run {self.name or self.task_run_id!r} did not end within {timeout} s.")
+        return self._state.result(raise_on_failure=raise_on_failure)
+
+    def __await__(self) -> Generator[Any, None, R]:
+        if self._state is None:
+            yield from self._ended().__await__()
+        assert self._state is not None
+        return self._state.result()
+
+    def _ended(self) -> asyncio.Future[None]:
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
+
+        def tell() -> None:
+            if not ended.done():
+                ended.set_result(None)
+
+        def call_loop(_: TaskFuture[Any]) -> None:
+            if running_loop() is loop:
+                tell()
+            elif not loop.is_closed():
+                loop.call_soon_threadsafe(tell)
+
+        self.add_done_callback(call_loop)
+        return ended
+
+    def __repr__(self) -> str:
+        return f"<TaskFuture {self.name or self.task_run_id}: {self.state!r}>"
+
+
+class FutureList(list[TaskFuture[R]]):
+    """The futures of a `map`, in the order of its items; awaiting it gives the list of results."""
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until all have ended, at most `timeout` seconds."""
+        wait(self, timeout)
+
+    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> list[R]:
+        """Return every result in order, or raise the first exception; TimeoutError after `timeout` seconds."""
+        left = wait(self, timeout).not_done
+        if left:
+            raise TimeoutError(f"{len(left)} of {len(self)} task runs did not end within {timeout} s.")
+        return [future.result(raise_on_failure=raise_on_failure) for future in self]
+
+    def __await__(self) -> Generator[Any, None, list[R]]:
+        for future in self:
+            if not future.done():
+                yield from future.wait_async().__await__()
+        return [future.state.result() for future in self]
+
+
+class DoneAndNotDoneFutures(NamedTuple, Generic[R]):
+    """What `wait` returns: the futures that have ended, and those that have not."""
+
+    done: set[TaskFuture[R]]
+    not_done: set[TaskFuture[R]]
+
+
+def wait(futures: Iterable[TaskFuture[R]], timeout: float | None = None) -> DoneAndNotDoneFutures[R]:
+    """Block until all futures have ended, at most `timeout` seconds (≥ 0), and tell which have."""
+    waited = list(futures)
+    _check_timeout(timeout)
+    for _ in _arrivals([future for future in waited if not future.done()], timeout):
+        pass
+    return _sorted_out(waited)
+
+
+async def wait_async(
+    futures: Iterable[TaskFuture[R]], timeout: float | None = None
+) -> DoneAndNotDoneFutures[R]:
+    """Do in a coroutine what `wait` does in plain code."""
+    waited = list(futures)
+    _check_timeout(timeout)
+    with anyio.move_on_after(timeout):
+        for future in waited:
+            await future.wait_async()
+    return _sorted_out(waited)
+
+
+class as_completed(Generic[R]):
+    """Iterate over futures in the order in which they end: with `for` in plain code, `async for` in coroutines.
+
+    Raises TimeoutError when not all have ended `timeout` seconds (≥ 0) after the first was asked for.
+    """
+
+    def __init__(self, futures: Iterable[TaskFuture[R]], timeout: float | None = None) -> None:
+        _check_timeout(timeout)
+        self._futures = list(futures)
+        self._timeout = timeout
+
+    def __iter__(self) -> Iterator[TaskFuture[R]]:
+        arrived = 0
+        for future in _arrivals(self._futures, self._timeout):
+            arrived += 1
+            yield future
+        if arrived < len(self._futures):
+            raise self._late(arrived)
+
+    async def __aiter__(self) -> AsyncIterator[TaskFuture[R]]:
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Queue[TaskFuture[R]] = asyncio.Queue()
+        for future in self._futures:
+            future.add_done_callback(lambda f: loop.call_soon_threadsafe(ended.put_nowait, f))
+        deadline = None if self._timeout is None else loop.time() + self._timeout
+        for arrived in range(len(self._futures)):
+            with anyio.move_on_after(None if deadline is None else deadline - loop.time()) as scope:
+                future = await ended.get()
+            if scope.cancelled_caught:
+                raise self._late(arrived)
+            yield future
+
+    def _late(self, arrived: int) -> TimeoutError:
+        left = len(self._futures) - arrived
+        return TimeoutError(f"{left} of {len(self._futures)} task runs did not end within {self._timeout} s.")
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop that runs in this thread, or None."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def refuse_in_loop(waits_for: str, instead: str) -> None:
+    """Raise BlockingInLoopError when this thread runs an event loop, which a wait would stop."""
+    if running_loop() is not None:
+        raise BlockingInLoopError(waits_for, instead)
+
+
+def _arrivals(futures: list[TaskFuture[R]], timeout: float | None) -> Iterator[TaskFuture[R]]:
+    """Yield the futures as they end, until `timeout` seconds have gone by."""
+    pending = [future for future in futures if not future.done()]
+    if pending:
+        refuse_in_loop(
+            f"{len(pending)} task runs", "await the futures, use `wait_async`, or `async for … in as_completed(…)`"
+        )
+    for future in pending:
+        if future.helper is not None:
+            future.helper()
+    ended: SimpleQueue[TaskFuture[R]] = SimpleQueue()
+    for future in futures:
+        future.add_done_callback(ended.put)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    for _ in futures:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        try:
+            yield ended.get(timeout=left)
+        except Empty:
+            return
+
+
+def _check_timeout(timeout: float | None) -> None:
+    if timeout is not None and timeout < 0:
+        raise ValueError(f"timeout must be 0 or more seconds, not {timeout!r}.")
+
+
+def _sorted_out(futures: list[TaskFuture[R]]) -> DoneAndNotDoneFutures[R]:
+    done = {future for future in futures if future.done()}
+    return DoneAndNotDoneFutures(done, set(futures) - done)
+
+
+# The names that flow files moved from Prefect use.
+PrefectFuture = TaskFuture
+PrefectFutureList = FutureList

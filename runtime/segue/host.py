@@ -1,0 +1,123 @@
+"""The host: one thread of this process in which the journal and its bus live, for all runs of the process.
+
+Runs are in any loop or none: a script's main thread, a notebook's loop, threads of a pool. The bus has one
+loop, so it has a thread of its own. The host starts with the first run and ends when the main thread has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, TypeVar
+
+from segue_events import Bus, Clock, SystemClock
+from segue_events.journal.sqlite import SqliteJournal
+
+from segue.notify import watch_failures
+from segue.projection import RunProjection
+from segue.settings import Settings
+from segue.store import Store
+
+T = TypeVar("T")
+
+
+class Host:
+    """A journal, its bus and its store, in a thread of their own.
+
+    Opening raises JournalError when the database cannot be used; the sentence says why.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self._stop = asyncio.Event()
+        self._ready: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, name="segue-host")
+        self._thread.start()
+        self._ready.result()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._live())
+        except BaseException as error:
+            if self._ready.done():
+                raise
+            self._ready.set_exception(error)
+
+    async def _live(self) -> None:
+        settings = self.settings
+        settings.database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.journal = SqliteJournal(
+            settings.database, projections=[RunProjection()], synchronous=settings.durability.upper()
+        )
+        async with self.journal, Bus(self.journal, self.clock) as self.bus, asyncio.TaskGroup() as group:
+            self.store = Store(self.journal)
+            self._loop = asyncio.get_running_loop()
+            if settings.notify_urls:
+                group.create_task(watch_failures(self.bus, settings))
+            self._ready.set_result(None)
+            await self._stop.wait()
+
+    def call(self, fn: Callable[..., Awaitable[T]], *args: Any) -> Future[T]:
+        """Run the coroutine function in the host's loop; return a future of what it returns. From any thread."""
+
+        async def run() -> T:
+            return await fn(*args)
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop)
+
+    def close(self) -> None:
+        """Write what is queued, close the journal and end the thread; safe to call twice."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+
+
+_hosts: dict[Path, Host] = {}
+_lock = threading.Lock()
+
+
+def current_host(settings: Settings) -> Host:
+    """Return this process's host of the settings' database; opens it at the first call."""
+    host = _hosts.get(settings.database)
+    if host is not None:
+        return host
+    with _lock:
+        if settings.database not in _hosts:
+            if not _hosts:
+                threading.Thread(target=_close_with_main_thread, name="segue-exit").start()
+            _hosts[settings.database] = Host(settings)
+        return _hosts[settings.database]
+
+
+def close_hosts() -> None:
+    """Close every host of this process; the next run opens a new one."""
+    with _lock:
+        hosts = list(_hosts.values())
+        _hosts.clear()
+    for host in hosts:
+        host.close()
+
+
+def _close_with_main_thread() -> None:
+    """Close when the program is over.
+
+    The threads of the host and of aiosqlite are not daemons, and the interpreter waits for such threads
+    before it calls `atexit` functions: only a thread that waits for the main one hears of the end in time.
+    """
+    threading.main_thread().join()
+    close_hosts()
+
+
+def _forget_after_fork() -> None:
+    """A forked child has its parent's objects but none of its threads: it starts hosts of its own."""
+    global _lock
+    _lock = threading.Lock()
+    _hosts.clear()
+
+
+os.register_at_fork(after_in_child=_forget_after_fork)

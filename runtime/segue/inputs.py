@@ -1,0 +1,162 @@
+"""The inputs of a task call: the futures and states in its arguments, found, waited for and replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, cast
+
+from segue import states
+from segue.annotations import allow_failure, opaque, quote, unmapped
+from segue.futures import TaskFuture
+from segue.states import State, StateType
+
+# Values in which no future can hide, known without looking: nearly every argument is one of these.
+LEAVES = frozenset({str, int, float, bool, bytes, type(None)})
+_SEQUENCES = (list, tuple, set, frozenset)
+
+
+class Upstream(NamedTuple):
+    """A future or state that a call depends on, and whether it may have failed."""
+
+    source: TaskFuture[Any] | State[Any]
+    may_fail: bool
+
+
+def find_upstream(values: Iterable[Any]) -> list[Upstream]:
+    """Return what the values depend on: futures and states, also within lists, tuples, sets and dicts."""
+    found: list[Upstream] = []
+    for value in values:
+        if type(value) not in LEAVES:
+            _search(value, False, found)
+    return found
+
+
+def _search(value: Any, may_fail: bool, found: list[Upstream]) -> None:
+    kind = type(value)
+    if kind in LEAVES or isinstance(value, (quote, opaque)):
+        return
+    if isinstance(value, (TaskFuture, State)):
+        found.append(Upstream(cast("TaskFuture[Any] | State[Any]", value), may_fail))
+    elif isinstance(value, (allow_failure, unmapped)):
+        inner = cast("allow_failure[Any] | unmapped[Any]", value)
+        _search(inner.value, may_fail or isinstance(inner, allow_failure), found)
+    elif isinstance(value, dict):
+        _search_all(cast("dict[Any, Any]", value).values(), may_fail, found)
+    elif isinstance(value, _SEQUENCES):
+        _search_all(cast("list[Any]", value), may_fail, found)
+
+
+def _search_all(values: Iterable[Any], may_fail: bool, found: list[Upstream]) -> None:
+    # One pass in C says of a long list of numbers or strings that there is nothing to find.
+    if not LEAVES.issuperset(map(type, values)):
+        for value in values:
+            _search(value, may_fail, found)
+
+
+def resolved(value: Any) -> Any:
+    """Return the value with each future and state in it replaced by its result, and marks taken off.
+
+    One that failed is replaced by its exception; `blocked_by` has made sure that this was allowed.
+    """
+    return _replaced(value, _result)
+
+
+def traced(value: Any) -> Any:
+    """Return the value with each future in it replaced by its step key, which stands for its result in hashes."""
+    return _replaced(value, _trace)
+
+
+def resolve_futures_to_states(value: Any) -> Any:
+    """Return the value with each future in it replaced by its state; waits for them."""
+    for upstream in find_upstream([value]):
+        if isinstance(upstream.source, TaskFuture):
+            upstream.source.wait()
+    return _replaced(value, lambda source: source.state if isinstance(source, TaskFuture) else source)
+
+
+def resolve_futures_to_results(value: Any) -> Any:
+    """Return the value with each future in it replaced by its result; waits for them, raises if one failed."""
+    return _replaced(value, lambda source: source.result())
+
+
+def blocked_by(upstreams: Iterable[Upstream]) -> str | None:
+    """Return the message of a run that cannot begin because of its upstream runs, or None if it can."""
+    for source, may_fail in upstreams:
+        state = source.state if isinstance(source, TaskFuture) else source
+        if state.type is StateType.COMPLETED or (may_fail and state.is_final()):
+            continue
+        run_id = source.task_run_id if isinstance(source, TaskFuture) else _id_of(source)
+        return f"Upstream task run '{run_id}' did not reach a 'COMPLETED' state."
+    return None
+
+
+def open_futures(upstreams: Iterable[Upstream]) -> list[TaskFuture[Any]]:
+    """Return the futures that have not ended yet."""
+    return [source for source, _ in upstreams if isinstance(source, TaskFuture) and not source.done()]
+
+
+def upstream_ids(upstreams: Iterable[Upstream]) -> tuple[str, ...]:
+    """Return the ids of the upstream task runs."""
+    ids = (source.task_run_id if isinstance(source, TaskFuture) else _id_of(source) for source, _ in upstreams)
+    return tuple(run_id for run_id in ids if run_id)
+
+
+def final_state(value: Any) -> State[Any]:
+    """Apply the final-state rule to what a function returned; futures in it have ended.
+
+    A future, a state, or a list, set or tuple made only of these decides by their states; any other value is
+    a success.
+    """
+    sources = returned_sources(value)
+    if not sources:
+        return State(StateType.COMPLETED, "Completed", data=value)
+    found = [source.state if isinstance(source, TaskFuture) else source for source in sources]
+    state = states.aggregate(found)
+    if state.type is StateType.COMPLETED:
+        state.data = resolved(value)
+    else:
+        state.data = next((one.data for one in found if isinstance(one.data, BaseException)), None)
+    return state
+
+
+def returned_sources(value: Any) -> list[TaskFuture[Any] | State[Any]]:
+    """Return the futures and states that a returned value consists of, or [] for any other value."""
+    if type(value) in LEAVES:
+        return []
+    if isinstance(value, (TaskFuture, State)):
+        return [cast("TaskFuture[Any] | State[Any]", value)]
+    if isinstance(value, (list, tuple, set)):
+        items = list(cast("list[Any]", value))
+        return items if items and all(isinstance(item, (TaskFuture, State)) for item in items) else []
+    return []
+
+
+def _id_of(state: State[Any]) -> str:
+    return state.details.task_run_id or "" if state.details is not None else ""
+
+
+def _result(source: TaskFuture[Any] | State[Any]) -> Any:
+    return source.result(raise_on_failure=False)
+
+
+def _trace(source: TaskFuture[Any] | State[Any]) -> Any:
+    return ("upstream", source.step_key) if isinstance(source, TaskFuture) else source.data
+
+
+def _replaced(value: Any, replace: Callable[[Any], Any]) -> Any:
+    if type(value) in LEAVES:
+        return value
+    if isinstance(value, (quote, opaque, unmapped, allow_failure)):
+        inner: Any = cast("quote[Any]", value).value
+        return inner if isinstance(value, (quote, opaque)) else _replaced(inner, replace)
+    if isinstance(value, (TaskFuture, State)):
+        return replace(value)
+    if not find_upstream([value]):
+        return value
+    if isinstance(value, dict):
+        items = cast("dict[Any, Any]", value).items()
+        return type(value)((key, _replaced(item, replace)) for key, item in items)  # pyright: ignore[reportUnknownVariableType]
+    parts = [_replaced(item, replace) for item in cast("list[Any]", value)]
+    if hasattr(value, "_fields"):  # a named tuple takes its parts one by one
+        return type(value)(*parts)
+    return type(value)(parts)

@@ -1,0 +1,267 @@
+"""A run's life as a value: generators that say what should happen next, and are told what came of it.
+
+Nothing here awaits, sleeps, reads a clock or writes. A driver (engine/drivers.py) does what each command
+says and sends the answer back in; a test does the same by hand:
+
+    life = task_life(options, plan)
+    command = next(life)              # Record(Running())
+    command = life.send(None)         # Invoke(attempt=1)
+    command = life.throw(OSError())   # Record(AwaitingRetry(…))
+    …
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import msgspec
+
+from segue import states
+from segue.exceptions import TerminationSignal
+from segue.options import FlowOptions, Hook, TaskOptions
+from segue.retries import RetryPolicy
+from segue.states import State, StateDetails, StateType
+
+
+class Record(msgspec.Struct, frozen=True):
+    """Make this the run's state; `ref` and `expires` (µs) say where a result is kept, and how long."""
+
+    state: State[Any]
+    kept: Any = None
+
+
+class Invoke(msgspec.Struct):
+    """Call the user's function; send its value, or throw what it raised. The driver sets `streamed` once a
+    generator has yielded, since what it yielded cannot be taken back by another attempt."""
+
+    attempt: int
+    streamed: bool = False
+
+
+class Sleep(msgspec.Struct, frozen=True):
+    """Let `seconds` go by."""
+
+    seconds: float
+
+
+class Fire(msgspec.Struct, frozen=True):
+    """Call the hooks, in order; one that fails is logged and changes nothing."""
+
+    hooks: tuple[Hook, ...]
+    state: State[Any]
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Ask the user's `retry_condition_fn` whether this failure is worth another attempt; send its answer."""
+
+    condition: Callable[..., Any]
+    state: State[Any]
+
+
+class Lookup(msgspec.Struct, frozen=True):
+    """Look for a result under this cache key; send the Completed state to reuse, or None."""
+
+    key: str
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """Keep the completed state's value as the options say; send what `Record` needs to know of it."""
+
+    state: State[Any]
+    key: str | None
+
+
+class Say(msgspec.Struct, frozen=True):
+    """Log a line in the run's name."""
+
+    level: int
+    text: str
+
+
+Command = Record | Invoke | Sleep | Fire | Ask | Lookup | Keep | Say
+Life = Generator[Command, Any, State[Any]]
+
+DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
+
+
+class TimeLimitReached(Exception):
+    """The driver throws this in when the user's function has used up its time limit."""
+
+
+class Plan(msgspec.Struct, kw_only=True):
+    """What a life depends on besides its options, given from outside."""
+
+    now: Callable[[], int]
+    random: Random
+    retries: RetryPolicy
+    persist: bool = False
+    not_ready: str | None = None
+    cache_key: Callable[[], str | None] | None = None
+    refresh_cache: bool = False
+    crash: Callable[[BaseException], State[Any] | None] = lambda _: None
+    final_state: Callable[[Any], State[Any]] | None = None
+
+
+def task_life(options: TaskOptions, plan: Plan) -> Life:
+    """A task run from its start to its final state: inputs, cache, attempts, result."""
+    if plan.not_ready is not None:
+        state = State(StateType.PENDING, "NotReady", message=plan.not_ready, occurred=plan.now())
+        yield Record(state)
+        return state
+    yield Record(states.Running(occurred=plan.now()))
+    if options.on_running:
+        yield Fire(options.on_running, states.Running(occurred=plan.now()))
+    key = plan.cache_key() if plan.cache_key is not None else None
+    if key is not None and not plan.refresh_cache:
+        cached = yield Lookup(key)
+        if cached is not None:
+            return (yield from _settle(options, cached))
+    state = yield from _attempts("Task", options, plan, options.retry_condition_fn)
+    kept = None
+    if state.type is StateType.COMPLETED and (plan.persist or key is not None):
+        kept = yield Keep(state, key)
+    return (yield from _settle(options, state, kept))
+
+
+def flow_life(options: FlowOptions, plan: Plan, invalid: str | None) -> Life:
+    """A flow run from its start to its final state; `invalid` says what is wrong with its parameters."""
+    if invalid is not None:
+        message = f"Validation of flow parameters failed with error: {invalid}"
+        return (yield from _settle(options, states.Failed(message=message, occurred=plan.now())))
+    yield Record(states.Running(occurred=plan.now()))
+    if options.on_running:
+        yield Fire(options.on_running, states.Running(occurred=plan.now()))
+    state = yield from _attempts("Flow", options, plan, None)
+    kept = None
+    if state.type is StateType.COMPLETED and plan.persist:
+        kept = yield Keep(state, None)
+    return (yield from _settle(options, state, kept))
+
+
+def _settle(options: TaskOptions | FlowOptions, state: State[Any], kept: Any = None) -> Life:
+    """Record the final state and call the hooks that wait for it."""
+    yield Record(state, kept)
+    hooks = _hooks_on(options, state.type)
+    if hooks:
+        yield Fire(hooks, state)
+    return state
+
+
+def _hooks_on(options: TaskOptions | FlowOptions, kind: StateType) -> tuple[Hook, ...]:
+    if kind is StateType.COMPLETED:
+        return options.on_completion
+    if kind is StateType.FAILED:
+        return options.on_failure
+    if kind is StateType.CRASHED:
+        return options.on_crashed
+    return options.on_cancellation if kind is StateType.CANCELLED else ()
+
+
+def _attempts(
+    noun: str, options: TaskOptions | FlowOptions, plan: Plan, condition: Callable[..., Any] | None
+) -> Life:
+    """Call the function until it succeeds, crashes, or no further attempt is due."""
+    attempt = 1
+    while True:
+        invoke = Invoke(attempt)
+        try:
+            state = _outcome((yield invoke), plan)
+        except TimeLimitReached:
+            state = _timed_out(noun, options.timeout_seconds, plan)
+        except Exception as error:
+            state = _failed(noun, error, plan)
+        except BaseException as error:
+            return _crashed(error, plan)
+        if state.type is not StateType.FAILED or invoke.streamed:
+            return state
+        delay = plan.retries.delay_after(attempt, plan.random)
+        if delay is None:
+            if attempt > 1:
+                yield Say(ERROR, f"{_what_failed(noun, state)} - Retries are exhausted")
+            return state
+        if condition is not None and not (yield Ask(condition, state)):
+            return state
+        yield Say(INFO, f"{_what_failed(noun, state)} - Retry {attempt}/{plan.retries.retries} will start {_when(delay)}")
+        attempt += 1
+        yield from _before_next(noun, options, plan, state, delay)
+
+
+def _before_next(
+    noun: str, options: TaskOptions | FlowOptions, plan: Plan, failed: State[Any], delay: float
+) -> Generator[Command, Any, None]:
+    """Record the wait for the next attempt, wait, and record that it runs."""
+    if delay > 0 or noun == "Flow":
+        now = plan.now()
+        at = datetime.fromtimestamp((now + delay * 1e6) / 1e6, UTC)
+        yield Record(states.AwaitingRetry(scheduled_time=at, message=failed.message, occurred=now))
+    if delay > 0:
+        yield Sleep(delay)
+    running = (states.Retrying if noun == "Task" else states.Running)(occurred=plan.now())
+    yield Record(running)
+    if options.on_running:
+        yield Fire(options.on_running, running)
+
+
+def _outcome(value: Any, plan: Plan) -> State[Any]:
+    """Apply the final-state rule to what the function returned."""
+    if isinstance(value, State):
+        given: State[Any] = value
+        return msgspec.structs.replace(given, occurred=plan.now())
+    if plan.final_state is not None:
+        state = plan.final_state(value)
+        state.occurred = plan.now()
+        return state
+    return State(StateType.COMPLETED, "Completed", data=value, occurred=plan.now())
+
+
+def _failed(noun: str, error: Exception, plan: Plan) -> State[Any]:
+    colon = ":" if noun == "Flow" else ""
+    message = f"{noun} run encountered an exception{colon} {described(error)}"
+    return State(StateType.FAILED, "Failed", message=message, data=error, occurred=plan.now())
+
+
+def _timed_out(noun: str, seconds: float | None, plan: Plan) -> State[Any]:
+    message = f"{noun} run exceeded timeout of {seconds} second(s)"
+    return State(
+        StateType.FAILED, "TimedOut", message=message, data=TimeoutError(message), occurred=plan.now()
+    )
+
+
+def _crashed(error: BaseException, plan: Plan) -> State[Any]:
+    """Say what ended the run from outside; `plan.crash` may know better than the exception does."""
+    known = plan.crash(error)
+    if known is not None:
+        return msgspec.structs.replace(known, data=error, occurred=plan.now())
+    return states.Crashed(message=crash_message(error), data=error, occurred=plan.now())
+
+
+def crash_message(error: BaseException) -> str:
+    """Return the sentence for what aborted a run."""
+    if isinstance(error, KeyboardInterrupt):
+        return "Execution was aborted by an interrupt signal."
+    if isinstance(error, TerminationSignal):
+        return "Execution was aborted by a termination signal."
+    if isinstance(error, SystemExit):
+        return "Execution was aborted by Python system exit call."
+    if isinstance(error, asyncio.CancelledError):
+        return "Execution was cancelled by the runtime environment."
+    return f"Execution was interrupted by an unexpected exception: {described(error)}"
+
+
+def described(error: BaseException) -> str:
+    """Return `ValueError: x`, or the bare type's name when there is no text."""
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _what_failed(noun: str, state: State[Any]) -> str:
+    error = state.data
+    return f"{noun} run failed with exception: {error!r}" if isinstance(error, BaseException) else f"{noun} run failed: {state.message}"
+
+
+def _when(delay: float) -> str:
+    return f"{delay:g} second(s) from now" if delay > 0 else "immediately"

@@ -1,0 +1,184 @@
+"""Task runners: where submitted task runs are executed - threads, processes; coroutines always in the flow's loop."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any, Protocol
+
+from segue.exceptions import ProcessDied, TaskRunnerNotStarted
+from segue.futures import TaskFuture
+from segue.settings import get_current_settings
+from segue.subprocesses import Shipment, initialize, packed, perform, unpacked
+
+
+class Job(Protocol):
+    """A submitted task run, to be executed once."""
+
+    future: TaskFuture[Any]
+    is_async: bool
+
+    def execute(self) -> None:
+        """Run it in this thread, from its first state to its last."""
+        ...
+
+
+class TaskRunner:
+    """Base of task runners: a context manager that is open while its flow runs.
+
+    `start` must not block. `call` is how the user's function is called, where that is not in this process.
+    """
+
+    def duplicate(self) -> TaskRunner:
+        """Return a runner with the same options that has not been started; each flow run gets its own."""
+        return type(self)()
+
+    @property
+    def name(self) -> str:
+        """The runner's name, for people."""
+        return type(self).__name__.removesuffix("TaskRunner").lower()
+
+    def start(self, job: Job) -> None:
+        """Have the job executed, in another thread."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it starts a job.")
+
+    def cancel(self, job: Job) -> bool:
+        """Take back a job that has not begun; tell whether that was in time."""
+        return False
+
+    def ship(self) -> Callable[[Shipment], Any] | None:
+        """Return how to have a job's function called in another process, or None to call it in this one."""
+        return None
+
+    def __enter__(self) -> TaskRunner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class ThreadPoolTaskRunner(TaskRunner):
+    """Runs plain functions in at most `max_workers` threads (default: the setting tasks_max_threads).
+
+    A worker that waits for a task that has not begun runs that task itself, so tasks may wait for tasks of the
+    same pool however small it is.
+    """
+
+    def __init__(self, max_workers: int | None = None) -> None:
+        if max_workers is not None and max_workers < 1:
+            raise ValueError(f"max_workers must be 1 or more, not {max_workers!r}.")
+        self.max_workers = max_workers
+        self._pool: ThreadPoolExecutor | None = None
+        self._queued: dict[Job, Future[None]] = {}
+        self._open = False
+
+    def duplicate(self) -> TaskRunner:
+        """Return a runner with the same bound that has not been started."""
+        return type(self)(self.max_workers)
+
+    def start(self, job: Job) -> None:
+        """Queue the job for a thread of the pool."""
+        if not self._open:
+            raise TaskRunnerNotStarted(type(self).__name__)
+        if self._pool is None:
+            workers = self.max_workers or get_current_settings().tasks_max_threads or default_workers()
+            self._pool = ThreadPoolExecutor(workers, thread_name_prefix="segue-task")
+        job.future.helper = lambda: self._help(job)
+        self._queued[job] = self._pool.submit(self._execute, job)
+
+    def cancel(self, job: Job) -> bool:
+        """Take back a job that has not begun; tell whether that was in time."""
+        queued = self._queued.get(job)
+        return queued is not None and queued.cancel()
+
+    def _execute(self, job: Job) -> None:
+        self._queued.pop(job, None)
+        outer = getattr(_worker, "of", None)
+        _worker.of = self
+        try:
+            job.execute()
+        finally:
+            _worker.of = outer
+
+    def _help(self, job: Job) -> None:
+        """Execute a queued job in this thread, if this thread is one of the pool's and the job has not begun."""
+        if getattr(_worker, "of", None) is self and self.cancel(job):
+            self._execute(job)
+
+    def __enter__(self) -> TaskRunner:
+        self._open = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open = False
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+            self._pool = None
+
+
+ConcurrentTaskRunner = ThreadPoolTaskRunner
+
+
+class ProcessPoolTaskRunner(ThreadPoolTaskRunner):
+    """Calls the functions of tasks in at most `max_workers` other processes (default: one per processor).
+
+    Each run is recorded, retried and timed here; only its function is called over there, so function, arguments
+    and result must be picklable, and a script needs `if __name__ == "__main__":` around what starts its flow.
+    `initializer(*initargs)` is called once in each process.
+    """
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        initializer: Callable[..., Any] | None = None,
+        initargs: tuple[Any, ...] = (),
+    ) -> None:
+        super().__init__(max_workers or os.cpu_count() or 1)
+        self.initializer = initializer
+        self.initargs = initargs
+        self._processes: ProcessPoolExecutor | None = None
+        self._lock = threading.Lock()
+
+    def duplicate(self) -> TaskRunner:
+        """Return a runner with the same options that has not been started."""
+        return type(self)(self.max_workers, self.initializer, self.initargs)
+
+    def ship(self) -> Callable[[Shipment], Any]:
+        """Return how to have a job's function called in one of the processes."""
+        return self._call
+
+    def _call(self, shipment: Shipment) -> Any:
+        with self._lock:
+            if self._processes is None:
+                self._processes = ProcessPoolExecutor(
+                    self.max_workers,
+                    mp_context=get_context("spawn"),
+                    initializer=initialize,
+                    initargs=(get_current_settings(), self.initializer, self.initargs),
+                )
+            processes = self._processes
+        try:
+            return unpacked(processes.submit(perform, packed(shipment)).result())
+        except BrokenProcessPool:
+            with self._lock:
+                if self._processes is processes:
+                    self._processes = None
+            raise ProcessDied(shipment.name) from None
+
+    def __exit__(self, *exc_info: object) -> None:
+        super().__exit__(*exc_info)
+        if self._processes is not None:
+            self._processes.shutdown(wait=True)
+            self._processes = None
+
+
+def default_workers() -> int:
+    """Return how many threads run plain tasks where no setting says: the processors and 4, at most 32."""
+    return min(32, (os.cpu_count() or 1) + 4)
+
+
+_worker = threading.local()

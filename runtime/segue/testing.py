@@ -1,0 +1,115 @@
+"""For tests of flows: runs recorded in memory, under a clock that the test moves; or in a home of their own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from segue_events import Clock, Event, encode_payload, new_id
+from segue_events.testing import FakeClock
+
+from segue import host
+from segue.engine.world import use_backend
+from segue.records import CacheEntry
+from segue.run_events import state_of
+from segue.settings import temporary_settings
+
+
+T = TypeVar("T")
+
+
+class MemoryBackend:
+    """A backend that keeps its events in a list: what is published is there at once, in order."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.events: list[Event] = []
+        self.backlog = 0
+
+    def publish(self, event: Event) -> None:
+        """Append the event; PayloadError for one that a journal would refuse."""
+        encode_payload(event.payload)
+        event.id = event.id or new_id()
+        event.occurred = event.occurred or self.clock.now_us()
+        self.events.append(event)
+        event.seq = len(self.events)
+
+    def flush(self) -> Future[int]:
+        """Return a future that is done."""
+        return _done(len(self.events))
+
+    def cached(self, key: str) -> Future[CacheEntry | None]:
+        """Return a future of the last unexpired result that was recorded under this key."""
+        for event in reversed(self.events):
+            payload = event.payload
+            if payload.get("cache_key") == key:
+                expires = payload.get("expires")
+                entry = CacheEntry(
+                    key=key,
+                    task_run_id=event.subject,
+                    flow_run_id=event.run,
+                    result=payload.get("result"),
+                    ref=payload.get("ref"),
+                    expires=expires,
+                )
+                return _done(entry if expires is None or expires > self.clock.now_us() else None)
+        return _done(None)
+
+
+class Harness:
+    """What a test has at hand while its flows run in memory: the events, the states, the log, the clock."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.backend = MemoryBackend(clock)
+
+    def states(self, name: str) -> list[str]:
+        """Return the names of the states that the run of this name has been in, in order.
+
+        A flow run may be asked for by the name of its flow.
+        """
+        found = [event for event in self.backend.events if event.subject == self.id_of(name)]
+        return [state_of(event).name for event in found if "-run." in event.kind]
+
+    def id_of(self, name: str) -> str:
+        """Return the id of the last run with this name, or of the last run of the flow with this name."""
+        for event in reversed(self.backend.events):
+            if event.kind.endswith("-run.pending") and name in (event.payload["name"], event.payload.get("flow")):
+                return event.subject
+        raise KeyError(name)
+
+    def runs(self) -> list[str]:
+        """Return the names of all task runs, in the order in which they came to be."""
+        return [event.payload["name"] for event in self.backend.events if event.kind == "task-run.pending"]
+
+    def log(self) -> list[str]:
+        """Return the logged lines."""
+        return [event.payload["message"] for event in self.backend.events if event.kind == "log.written"]
+
+
+@contextmanager
+def harness(clock: FakeClock | None = None) -> Iterator[Harness]:
+    """Run flows inside of the `with` in memory: nothing is written, and only the clock's `advance` lets time pass."""
+    made = Harness(clock or FakeClock())
+    with use_backend(made.backend):
+        yield made
+
+
+@contextmanager
+def segue_test_harness() -> Iterator[Path]:
+    """Give the flows inside of the `with` an empty home with a journal of its own, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="segue-test-") as home, temporary_settings({"home": home}):
+        try:
+            yield Path(home)
+        finally:
+            host.close_hosts()
+
+
+def _done(value: T) -> Future[T]:
+    future: Future[T] = Future()
+    future.set_result(value)
+    return future

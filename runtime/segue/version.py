@@ -1,0 +1,3 @@
+"""The version of segue."""
+
+__version__ = "0.1.0"
