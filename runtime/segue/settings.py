@@ -17,17 +17,22 @@ from segue.profiles import ProfilesFile, read_profiles
 from segue.suggestions import closest, did_you_mean
 
 __all__ = (
+    "MASK",
     "SETTINGS",
     "LoadedSettings",
     "Setting",
     "Settings",
+    "environment_settings",
     "get_current_settings",
     "load_settings",
+    "parse",
     "profiles_path",
+    "setting_named",
     "settings_context",
     "temporary_settings",
 )
 
+# What is shown in place of a secret.
 MASK = "********"
 
 
@@ -176,10 +181,10 @@ def temporary_settings(
     a value that does not fit.
     """
     base = _current.get() or _of_the_process()
-    restored = {_named(name).name for name in restore_defaults}
+    restored = {setting_named(name).name for name in restore_defaults}
     given = {name: value for name, value in base.given.items() if name not in restored}
     for name, value in (updates or {}).items():
-        setting = _named(name)
+        setting = setting_named(name)
         given[setting.name] = Given(parse(setting, value, Path.cwd(), "in temporary_settings"), "code")
     with settings_context(_made(given)) as settings:
         yield settings
@@ -198,6 +203,11 @@ def load_settings(environ: Mapping[str, str] = os.environ, *, profile: str | Non
     file = read_profiles(profiles_path(bare))
     given = {**_from_profile(file, bare.profile or file.active, bare.home), **environment}
     return _made(given, odd)
+
+
+def environment_settings(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read what the environment alone says: where the home is, and which profile is asked for, if any."""
+    return _made(_from_environment(environ)[0]).settings
 
 
 def profiles_path(settings: Settings) -> Path:
@@ -236,7 +246,8 @@ def _made(given: dict[str, Given], warnings: tuple[str, ...] = ()) -> LoadedSett
     return LoadedSettings(Settings(**{name: item.value for name, item in given.items()}), given, warnings)
 
 
-def _named(name: str) -> Setting:
+def setting_named(name: str) -> Setting:
+    """Find a setting by its variable or its field; raises SettingsError with the closest name."""
     variable = name if name in SETTINGS else f"SEGUE_{name.upper()}"
     if variable not in SETTINGS:
         raise SettingsError(

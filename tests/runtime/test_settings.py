@@ -112,7 +112,7 @@ def test_a_value_that_does_not_fit_is_refused_in_a_sentence(name: str, text: str
     [
         ("SEGUE_DURABILITY = 3", "SEGUE_DURABILITY is 3 in {file}, line 2; it must be one of normal, full."),
         ('SEGUE_DATABASE = "a\\u0000"', "SEGUE_DATABASE is 'a\\x00' in {file}, line 2; it must be a path."),
-        ('SEGUE_DURABILTY = "full"', "'SEGUE_DURABILTY', as written in {file}, line 2. Did you mean 'SEGUE_DURABILITY'?"),
+        ('SEGUE_DURABILTY = "full"', "as written in {file}, line 2. Did you mean 'SEGUE_DURABILITY'?"),
         ('SEGUE_HOME = "/x"', "SEGUE_HOME is set in {file}, line 2, but it says where that file is; set it"),
     ],
 )  # fmt: skip
