@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
 from segue.canonical import digest
-from segue.exceptions import HashError
+from segue.exceptions import HashError, NotCanonical
 from segue.fingerprints import fingerprint
 
 
@@ -104,7 +104,7 @@ class CachePolicy:
 
 @dataclass
 class CacheKeyFnPolicy(CachePolicy):
-    """The key that a function of (context, inputs) returns, as it is."""
+    """The key that a function of (context, inputs) returns, as it is; HashError if that fails or is no string."""
 
     cache_key_fn: Callable[..., str | None] | None = None
 
@@ -112,7 +112,15 @@ class CacheKeyFnPolicy(CachePolicy):
         self, task_ctx: TaskContext, inputs: Values, flow_parameters: Values | None, **kwargs: Any
     ) -> str | None:
         """See CachePolicy."""
-        return None if self.cache_key_fn is None else self.cache_key_fn(task_ctx, dict(inputs))
+        if self.cache_key_fn is None:
+            return None
+        try:
+            key: Any = self.cache_key_fn(task_ctx, dict(inputs))
+        except Exception as error:  # the user's function
+            raise HashError(f"There is no cache key: cache_key_fn raised {type(error).__name__}: {error}.") from error
+        if key is not None and not isinstance(key, str):
+            raise HashError(f"There is no cache key: cache_key_fn returned {key!r}, and it must be a string or None.")
+        return key
 
 
 @dataclass
@@ -145,7 +153,6 @@ class CompoundCachePolicy(CachePolicy):
         return replace(self, policies=tuple(policy - other for policy in self.policies))
 
 
-@dataclass
 class NoCache(CachePolicy):
     """No caching; in a sum, nothing."""
 
@@ -162,7 +169,6 @@ class NoCache(CachePolicy):
         return other
 
 
-@dataclass
 class TaskSource(CachePolicy):
     """The text of the task's function: a change of code is a new key."""
 
@@ -173,7 +179,6 @@ class TaskSource(CachePolicy):
         return digest("source", task_ctx.task.source)
 
 
-@dataclass
 class RunId(CachePolicy):
     """The flow run, or the task run itself where there is none: nothing is used again in another run."""
 
@@ -184,7 +189,6 @@ class RunId(CachePolicy):
         return task_ctx.task_run.flow_run_id or task_ctx.task_run.id
 
 
-@dataclass
 class FlowParameters(CachePolicy):
     """The parameters of the flow run; outside of one, or without any, nothing."""
 
@@ -229,6 +233,10 @@ def task_input_hash(context: TaskContext, arguments: dict[str, Any]) -> str | No
 
 def _hashed(noun: str, values: Values) -> str:
     """Return a digest of named values; the HashError tells which of them has none."""
+    try:
+        return digest(noun, dict(values))
+    except NotCanonical:
+        pass
     hashes: dict[str, str] = {}
     for name, value in values.items():
         try:
@@ -239,7 +247,7 @@ def _hashed(noun: str, values: Values) -> str:
                 f"Leave it out with `cache_policy=… - {name!r}`, make the key yourself with `cache_key_fn`, "
                 "or say `cache_policy=NO_CACHE`."
             ) from error
-    return digest(noun, hashes)
+    return digest(noun, "fingerprints", hashes)
 
 
 def _joined(one: CachePolicy, other: CachePolicy) -> dict[str, Any]:

@@ -104,10 +104,10 @@ class _TooLargeError(Exception):
 def _text(value: Any, walk: type[_Walk], write: Callable[[Any], bytes], limit: int) -> bytes:
     try:
         try:
-            return write(_plain(walk(limit), value))
+            return write(_plain(walk(limit, False), value))
         except UnicodeEncodeError:
             # A lone surrogate somewhere: rare enough to look at each string only now.
-            return write(_plain(walk(limit, surrogates=True), value))
+            return write(_plain(walk(limit, True), value))
     except RuntimeError as error:  # RecursionError, or a dict that another thread changes meanwhile
         raise NotCanonical("value", f"{_type_name(value)} ({error})") from error
 
@@ -117,7 +117,7 @@ class _Walk:
 
     __slots__ = ("left", "surrogates")
 
-    def __init__(self, limit: int, *, surrogates: bool = False) -> None:
+    def __init__(self, limit: int, surrogates: bool) -> None:
         self.left = limit
         self.surrogates = surrogates
 
@@ -205,10 +205,12 @@ def _type_name(value: object) -> str:
 
 def _plain(walk: _Walk, value: Any) -> Any:
     try:
-        return _CONVERTERS.get(cast("type[Any]", type(value)), _other)(walk, value, 0)
+        plain = _CONVERTERS.get(cast("type[Any]", type(value)), _other)(walk, value, 0)
     except NotCanonical as error:
         path = error.path if len(error.path) <= MAX_PATH else f"{error.path[:MAX_PATH]}…"
         raise NotCanonical(f"value{path}", error.type_name) from None
+    walk.spend(0)
+    return plain
 
 
 def _same(walk: _Walk, value: Any, depth: int) -> Any:
@@ -225,7 +227,8 @@ def _float(walk: _Walk, value: float, depth: int) -> Any:
 
 
 def _str(walk: _Walk, value: str, depth: int) -> Any:
-    walk.spend(len(value))
+    # Found out to be too much by the next list or at the end, before anything is written.
+    walk.left -= len(value)
     if walk.surrogates and _has_surrogate(value):
         return {"$str": value.encode("unicode_escape").decode("ascii")}
     return value

@@ -151,7 +151,6 @@ class CompressedSerializer(Serializer[Any]):
         return resolve_serializer(self.serializer).loads(import_module(self.compressionlib).decompress(blob))
 
 
-@dataclass(frozen=True)
 class CompressedPickleSerializer(CompressedSerializer):
     """Pickled and compressed."""
 

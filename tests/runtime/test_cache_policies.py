@@ -163,6 +163,16 @@ def test_a_function_that_returns_none_forbids_to_cache_also_in_a_sum() -> None:
     assert key(INPUTS + policy) is None
 
 
+def broken(*_: Any) -> str:
+    raise ZeroDivisionError("x")
+
+
+@pytest.mark.parametrize(("fn", "says"), [(lambda *_: 3, "returned 3"), (broken, "raised ZeroDivisionError: x")])
+def test_a_function_that_makes_no_key_is_told(fn: Any, says: str) -> None:
+    with pytest.raises(HashError, match=says):
+        key(INPUTS + CacheKeyFnPolicy(cache_key_fn=fn))
+
+
 def test_a_policy_of_ones_own_adds_up() -> None:
     @dataclass
     class Season(CachePolicy):
