@@ -1,6 +1,6 @@
 """segue: flows and tasks that survive failure, and whose every change of state is an event.
 
-    from segue import flow, task
+from segue import flow, task
 """
 
 from segue.annotations import allow_failure as allow_failure

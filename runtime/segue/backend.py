@@ -5,9 +5,8 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Protocol
 
-from segue_events import Clock, Event
-
 from segue.records import CacheEntry
+from segue_events import Clock, Event
 
 
 class Backend(Protocol):

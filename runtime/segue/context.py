@@ -60,9 +60,7 @@ class FlowRunContext:
         # When the event loop last had a turn (monotonic seconds): see engine/task_run.py.
         self.breathed = 0.0
         options = flow.options
-        self.log_prints: bool = first(
-            options.log_prints, above and above.log_prints, world.settings.logging_log_prints
-        )
+        self.log_prints: bool = first(options.log_prints, above and above.log_prints, world.settings.logging_log_prints)
         self.persist: bool | None = first(options.persist_result, above and above.persist)
 
     @property

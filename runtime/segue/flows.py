@@ -10,7 +10,6 @@ from segue.engine.flow_run import FlowCall
 from segue.engine.starters import start
 from segue.exceptions import ReservedArgumentError
 from segue.options import FlowOptions, FlowOptionsDict, flow_options
-from segue.states import State
 
 P = ParamSpec("P")
 R = TypeVar("R")

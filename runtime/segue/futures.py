@@ -13,7 +13,7 @@ import anyio
 
 from segue import states
 from segue.exceptions import BlockingInLoopError
-from segue.states import State
+from segue.states import State, StateDetails
 
 R = TypeVar("R")
 Callback = Callable[["TaskFuture[Any]"], object]
@@ -27,15 +27,17 @@ class TaskFuture(Generic[R]):
     """The outcome of a submitted task run, now or later.
 
     `await future` in a coroutine, `future.result()` in plain code; both return the task's value or raise its
-    exception. Blocking on it in an event loop's own thread is an error, since the loop could not go on.
+    exception. Blocking on it in the thread of its flow's event loop is an error, since the loop could not go on.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_state", "helper", "name", "step_key", "task_run_id")
+    __slots__ = ("__weakref__", "_callbacks", "_state", "helper", "loop", "name", "step_key", "task_run_id")
 
     def __init__(self, task_run_id: str, name: str = "", step_key: str = "") -> None:
         self.task_run_id = task_run_id
         self.name = name
         self.step_key = step_key
+        # The event loop of the flow it belongs to; None for a plain flow, in which anybody may wait.
+        self.loop: asyncio.AbstractEventLoop | None = None
         # A thread pool's way to have a waiting worker run this future's task itself, so that tasks which wait
         # for tasks of the same bounded pool cannot lock it up.
         self.helper: Callable[[], object] | None = None
@@ -45,7 +47,13 @@ class TaskFuture(Generic[R]):
     @property
     def state(self) -> State[R]:
         """The task run's final state; `Pending` until there is one."""
-        return states.Pending() if self._state is None else self._state
+        state = self._state
+        if state is None:
+            return states.Pending()
+        if state.details is None:
+            # Whose state it is tells a state that a run came to from one made by hand.
+            state.details = StateDetails(task_run_id=self.task_run_id)
+        return state
 
     def done(self) -> bool:
         """Tell whether the task run has ended."""
@@ -72,7 +80,7 @@ class TaskFuture(Generic[R]):
         """Block this thread until the task run has ended, at most `timeout` seconds (TimeoutError is not raised)."""
         if self._state is not None:
             return
-        refuse_in_loop(f"task run {self.name or self.task_run_id!r}", "await the future (`await future`)")
+        refuse_in_loop([self], "await the future (`await future`)")
         if self.helper is not None:
             self.helper()
         if self._state is None:
@@ -90,13 +98,13 @@ class TaskFuture(Generic[R]):
             raise TimeoutError(f"Task run {self.name or self.task_run_id!r} did not end within {timeout} s.")
         return self._state.result(raise_on_failure=raise_on_failure)
 
-    async def wait_async(self, timeout: float | None = None) -> None:
+    async def wait_async(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  as in `wait`
         """Wait in a coroutine until the task run has ended, at most `timeout` seconds."""
         if self._state is None:
             with anyio.move_on_after(timeout):
                 await self._ended()
 
-    async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
+    async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:  # noqa: ASYNC109  as in `wait`
         """Do in a coroutine what `result` does in plain code."""
         await self.wait_async(timeout)
         if self._state is None:
@@ -168,7 +176,8 @@ def wait(futures: Iterable[TaskFuture[R]], timeout: float | None = None) -> Done
 
 
 async def wait_async(
-    futures: Iterable[TaskFuture[R]], timeout: float | None = None
+    futures: Iterable[TaskFuture[R]],
+    timeout: float | None = None,  # noqa: ASYNC109  as in `wait`
 ) -> DoneAndNotDoneFutures[R]:
     """Do in a coroutine what `wait` does in plain code."""
     waited = list(futures)
@@ -224,19 +233,20 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
-def refuse_in_loop(waits_for: str, instead: str) -> None:
-    """Raise BlockingInLoopError when this thread runs an event loop, which a wait would stop."""
-    if running_loop() is not None:
-        raise BlockingInLoopError(waits_for, instead)
+def refuse_in_loop(futures: list[TaskFuture[Any]], instead: str) -> None:
+    """Raise BlockingInLoopError when this thread runs the loop of one of the futures: a wait would stop it."""
+    loop = running_loop()
+    if loop is None:
+        return
+    for future in futures:
+        if future.loop is loop:
+            raise BlockingInLoopError(f"task run {future.name or future.task_run_id!r}", instead)
 
 
 def _arrivals(futures: list[TaskFuture[R]], timeout: float | None) -> Iterator[TaskFuture[R]]:
     """Yield the futures as they end, until `timeout` seconds have gone by."""
     pending = [future for future in futures if not future.done()]
-    if pending:
-        refuse_in_loop(
-            f"{len(pending)} task runs", "await the futures, use `wait_async`, or `async for … in as_completed(…)`"
-        )
+    refuse_in_loop(pending, "await the futures, or use `await wait_async(…)` or `async for … in as_completed(…)`")
     for future in pending:
         if future.helper is not None:
             future.helper()

@@ -14,13 +14,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from segue_events import Bus, Clock, SystemClock
-from segue_events.journal.sqlite import SqliteJournal
-
 from segue.notify import watch_failures
 from segue.projection import RunProjection
 from segue.settings import Settings
 from segue.store import Store
+from segue_events import Bus, Clock, SystemClock
+from segue_events.journal.sqlite import SqliteJournal
 
 T = TypeVar("T")
 

@@ -24,7 +24,7 @@ from segue import states
 from segue.exceptions import TerminationSignal
 from segue.options import FlowOptions, Hook, TaskOptions
 from segue.retries import RetryPolicy
-from segue.states import State, StateDetails, StateType
+from segue.states import State, StateType
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -161,21 +161,15 @@ def _hooks_on(options: TaskOptions | FlowOptions, kind: StateType) -> tuple[Hook
     return options.on_cancellation if kind is StateType.CANCELLED else ()
 
 
-def _attempts(
-    noun: str, options: TaskOptions | FlowOptions, plan: Plan, condition: Callable[..., Any] | None
-) -> Life:
+def _attempts(noun: str, options: TaskOptions | FlowOptions, plan: Plan, condition: Callable[..., Any] | None) -> Life:
     """Call the function until it succeeds, crashes, or no further attempt is due."""
     attempt = 1
     while True:
         invoke = Invoke(attempt)
         try:
             state = _outcome((yield invoke), plan)
-        except TimeLimitReached:
-            state = _timed_out(noun, options.timeout_seconds, plan)
-        except Exception as error:
-            state = _failed(noun, error, plan)
         except BaseException as error:
-            return _crashed(error, plan)
+            state = _ended_by(error, noun, options, plan)
         if state.type is not StateType.FAILED or invoke.streamed:
             return state
         delay = plan.retries.delay_after(attempt, plan.random)
@@ -185,7 +179,9 @@ def _attempts(
             return state
         if condition is not None and not (yield Ask(condition, state)):
             return state
-        yield Say(INFO, f"{_what_failed(noun, state)} - Retry {attempt}/{plan.retries.retries} will start {_when(delay)}")
+        yield Say(
+            INFO, f"{_what_failed(noun, state)} - Retry {attempt}/{plan.retries.retries} will start {_when(delay)}"
+        )
         attempt += 1
         yield from _before_next(noun, options, plan, state, delay)
 
@@ -210,12 +206,24 @@ def _outcome(value: Any, plan: Plan) -> State[Any]:
     """Apply the final-state rule to what the function returned."""
     if isinstance(value, State):
         given: State[Any] = value
-        return msgspec.structs.replace(given, occurred=plan.now())
+        details = given.details
+        if details is None or not (details.task_run_id or details.flow_run_id):
+            # Made by hand: that is what the run's state shall be.
+            return msgspec.structs.replace(given, occurred=plan.now())
     if plan.final_state is not None:
         state = plan.final_state(value)
         state.occurred = plan.now()
         return state
     return State(StateType.COMPLETED, "Completed", data=value, occurred=plan.now())
+
+
+def _ended_by(error: BaseException, noun: str, options: TaskOptions | FlowOptions, plan: Plan) -> State[Any]:
+    """Tell a failure of the user's code from a crash, which comes from outside of it."""
+    if isinstance(error, TimeLimitReached):
+        return _timed_out(noun, options.timeout_seconds, plan)
+    if isinstance(error, Exception):
+        return _failed(noun, error, plan)
+    return _crashed(error, plan)
 
 
 def _failed(noun: str, error: Exception, plan: Plan) -> State[Any]:
@@ -226,9 +234,7 @@ def _failed(noun: str, error: Exception, plan: Plan) -> State[Any]:
 
 def _timed_out(noun: str, seconds: float | None, plan: Plan) -> State[Any]:
     message = f"{noun} run exceeded timeout of {seconds} second(s)"
-    return State(
-        StateType.FAILED, "TimedOut", message=message, data=TimeoutError(message), occurred=plan.now()
-    )
+    return State(StateType.FAILED, "TimedOut", message=message, data=TimeoutError(message), occurred=plan.now())
 
 
 def _crashed(error: BaseException, plan: Plan) -> State[Any]:
@@ -260,7 +266,11 @@ def described(error: BaseException) -> str:
 
 def _what_failed(noun: str, state: State[Any]) -> str:
     error = state.data
-    return f"{noun} run failed with exception: {error!r}" if isinstance(error, BaseException) else f"{noun} run failed: {state.message}"
+    return (
+        f"{noun} run failed with exception: {error!r}"
+        if isinstance(error, BaseException)
+        else f"{noun} run failed: {state.message}"
+    )
 
 
 def _when(delay: float) -> str:

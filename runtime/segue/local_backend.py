@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 
-from segue_events import Event
-
 from segue.host import Host, current_host
 from segue.records import CacheEntry
 from segue.settings import Settings

@@ -8,7 +8,7 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator, MutableMapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from segue import run_events
@@ -92,22 +92,20 @@ class JournalHandler(logging.Handler):
 class ConsoleFormatter(logging.Formatter):
     """`10:00:00.123 | INFO    | Flow run 'brave-otter' - text`, coloured on a terminal."""
 
-    COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1;31m", "DEBUG": "\x1b[2m"}
-
     def __init__(self, colour: bool) -> None:
         super().__init__()
         self._colour = colour
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line as it is shown; control characters are made visible."""
-        at = datetime.fromtimestamp(record.created)
+        at = datetime.fromtimestamp(record.created, UTC).astimezone()
         name = getattr(record, "task_run_name", None)
         who = f"Task run {name!r} - " if name else ""
         if not who and (name := getattr(record, "flow_run_name", None)):
             who = f"Flow run {name!r} - "
         text = visible(super().format(record))
         line = f"{at:%H:%M:%S}.{at.microsecond // 1000:03d} | {record.levelname:<7} | {who}{text}"
-        paint = self.COLOURS.get(record.levelname) if self._colour else None
+        paint = _COLOURS.get(record.levelname) if self._colour else None
         return line if paint is None else f"{paint}{line}\x1b[0m"
 
 
@@ -166,7 +164,9 @@ def capture_prints() -> None:
         builtins.print = _print
 
 
-def _print(*values: object, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False) -> None:
+def _print(
+    *values: object, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False
+) -> None:
     context = current_run.get()
     if context is None or not context.log_prints or file not in (None, sys.stdout, sys.stderr):
         _original_print(*values, sep=sep, end=end, file=file, flush=flush)
@@ -194,6 +194,7 @@ def _configure() -> None:
         _configured = True
 
 
+_COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1;31m", "DEBUG": "\x1b[2m"}
 _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
 _lock = threading.Lock()
 _configured = False

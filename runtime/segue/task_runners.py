@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, Protocol
@@ -20,10 +20,9 @@ class Job(Protocol):
     """A submitted task run, to be executed once."""
 
     future: TaskFuture[Any]
-    is_async: bool
 
     def execute(self) -> None:
-        """Run it in this thread, from its first state to its last."""
+        """Run it in this thread, from its first state to its last; nothing happens the second time."""
         ...
 
 
@@ -45,10 +44,6 @@ class TaskRunner:
     def start(self, job: Job) -> None:
         """Have the job executed, in another thread."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it starts a job.")
-
-    def cancel(self, job: Job) -> bool:
-        """Take back a job that has not begun; tell whether that was in time."""
-        return False
 
     def ship(self) -> Callable[[Shipment], Any] | None:
         """Return how to have a job's function called in another process, or None to call it in this one."""
@@ -73,7 +68,6 @@ class ThreadPoolTaskRunner(TaskRunner):
             raise ValueError(f"max_workers must be 1 or more, not {max_workers!r}.")
         self.max_workers = max_workers
         self._pool: ThreadPoolExecutor | None = None
-        self._queued: dict[Job, Future[None]] = {}
         self._open = False
 
     def duplicate(self) -> TaskRunner:
@@ -88,15 +82,9 @@ class ThreadPoolTaskRunner(TaskRunner):
             workers = self.max_workers or get_current_settings().tasks_max_threads or default_workers()
             self._pool = ThreadPoolExecutor(workers, thread_name_prefix="segue-task")
         job.future.helper = lambda: self._help(job)
-        self._queued[job] = self._pool.submit(self._execute, job)
-
-    def cancel(self, job: Job) -> bool:
-        """Take back a job that has not begun; tell whether that was in time."""
-        queued = self._queued.get(job)
-        return queued is not None and queued.cancel()
+        self._pool.submit(self._execute, job)
 
     def _execute(self, job: Job) -> None:
-        self._queued.pop(job, None)
         outer = getattr(_worker, "of", None)
         _worker.of = self
         try:
@@ -105,8 +93,8 @@ class ThreadPoolTaskRunner(TaskRunner):
             _worker.of = outer
 
     def _help(self, job: Job) -> None:
-        """Execute a queued job in this thread, if this thread is one of the pool's and the job has not begun."""
-        if getattr(_worker, "of", None) is self and self.cancel(job):
+        """Execute a queued job in this thread, if this is one of the pool's; it runs once, whoever comes first."""
+        if getattr(_worker, "of", None) is self:
             self._execute(job)
 
     def __enter__(self) -> TaskRunner:

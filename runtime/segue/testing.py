@@ -9,15 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from segue_events import Clock, Event, encode_payload, new_id
-from segue_events.testing import FakeClock
-
 from segue import host
 from segue.engine.world import use_backend
 from segue.records import CacheEntry
 from segue.run_events import state_of
 from segue.settings import temporary_settings
-
+from segue_events import Clock, Event, encode_payload, new_id
+from segue_events.testing import FakeClock
 
 T = TypeVar("T")
 

@@ -5,7 +5,20 @@ from random import Random
 from typing import Any
 
 from segue import states
-from segue.lifecycle import Ask, Fire, Invoke, Life, Lookup, Plan, Record, Say, Sleep, TimeLimitReached, flow_life, task_life
+from segue.lifecycle import (
+    Ask,
+    Fire,
+    Invoke,
+    Life,
+    Lookup,
+    Plan,
+    Record,
+    Say,
+    Sleep,
+    TimeLimitReached,
+    flow_life,
+    task_life,
+)
 from segue.options import FlowOptions, TaskOptions
 from segue.retries import retry_policy
 
@@ -66,7 +79,9 @@ def test_delays_are_slept_and_announced_with_their_instant() -> None:
     commands, _ = play(task_life(TaskOptions(), plan(2, [1, 60])), failing(OSError(), OSError(), OSError()))
     assert names(commands) == ["Running", "AwaitingRetry", "Retrying", "AwaitingRetry", "Retrying", "Failed"]
     assert [command.seconds for command in commands if isinstance(command, Sleep)] == [1, 60]
-    waiting = next(command.state for command in commands if isinstance(command, Record) and command.state.is_scheduled())
+    waiting = next(
+        command.state for command in commands if isinstance(command, Record) and command.state.is_scheduled()
+    )
     assert waiting.details.scheduled_time.timestamp() == 2.0
 
 
@@ -137,8 +152,11 @@ def test_hooks_fire_after_their_state_is_recorded() -> None:
 
     options = TaskOptions(on_running=(hook,), on_failure=(hook,))
     commands, _ = play(task_life(options, plan(1)), failing(OSError(), OSError()))
-    told = [command.state.name if isinstance(command, Record) else f"hook on {command.state.name}"
-            for command in commands if isinstance(command, (Record, Fire))]
+    told = [
+        command.state.name if isinstance(command, Record) else f"hook on {command.state.name}"
+        for command in commands
+        if isinstance(command, (Record, Fire))
+    ]
     assert told == ["Running", "hook on Running", "Retrying", "hook on Retrying", "Failed", "hook on Failed"]
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import traceback
 from typing import Any
 
 import pytest
@@ -65,8 +66,6 @@ def test_a_failing_task_raises_the_users_own_exception_with_the_users_own_frames
 
 
 def _frames(error: BaseException) -> Any:
-    import traceback
-
     return traceback.extract_tb(error.__traceback__)
 
 
@@ -277,7 +276,7 @@ def test_a_time_limit_ends_a_plain_task(harness: Harness) -> None:
     def slow() -> None:
         threading.Event().wait()
 
-    with pytest.raises(TimeoutError, match="exceeded timeout of 0.01"):
+    with pytest.raises(TimeoutError, match=r"exceeded timeout of 0\.01"):
         slow()
     assert harness.states(harness.runs()[0]) == ["Pending", "Running", "TimedOut"]
 

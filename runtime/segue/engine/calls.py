@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Generator
+from functools import lru_cache
 from typing import Any
 
 from segue import hooks
@@ -18,7 +19,8 @@ from segue.keys import Scope, current_scope
 from segue.lifecycle import ERROR, Ask, Command, Fire, Invoke, Keep, Lookup, Record, Say, Sleep
 from segue.logging import RunLogger, capture_prints
 from segue.records import CacheEntry, FlowRun, TaskRun
-from segue.states import FINAL_TYPES, State, StateType
+from segue.retries import retry_policy
+from segue.states import FINAL_TYPES, State, StateDetails, StateType
 
 
 class RunCall:
@@ -53,6 +55,13 @@ class RunCall:
         """Return a new scope for the steps called inside of the user's function."""
         raise NotImplementedError
 
+    def own(self, state: State[Any]) -> State[Any]:
+        """Return the state, saying whose it is: a state that a run came to counts otherwise than one made by hand."""
+        if state.details is None:
+            is_flow = isinstance(self.run, FlowRun)
+            state.details = StateDetails(flow_run_id=self.run.id) if is_flow else StateDetails(task_run_id=self.run.id)
+        return state
+
     # --- the commands of a life ---
 
     def perform(self, command: Command) -> Any:
@@ -73,8 +82,8 @@ class RunCall:
                 return self.reuse(self.world.backend.cached(key).result())
             case Keep(state, key):
                 return self.keep(state, key)
-            case Invoke():
-                return self.invoke(command)
+            case _:
+                pass
         return None
 
     async def perform_async(self, command: Command) -> Any:
@@ -202,6 +211,10 @@ def enter(run: FlowRun | TaskRun, state: State[Any]) -> None:
             run.started = state.occurred
     elif state.type in FINAL_TYPES:
         run.ended = state.occurred
+
+
+# The settings' retries are the same for nearly every run: one policy is made of them, not one for each run.
+default_policy = lru_cache(maxsize=8)(retry_policy)
 
 
 class Inside:

@@ -28,6 +28,7 @@ class FlowChildren:
     def submit(self, job: TaskCall) -> TaskFuture[Any]:
         """Start the job, now or when its upstream runs have ended; return its future."""
         future = job.submitted(self._runner)
+        future.loop = self._loop
         self._open[future] = job
         future.add_done_callback(self._ended)
         upstream = open_futures(job.upstream)
@@ -38,8 +39,6 @@ class FlowChildren:
         return future
 
     def _start(self, job: TaskCall) -> None:
-        if job.future.done():
-            return
         if job.is_async:
             self._loop_spawner().start(job)
         else:
@@ -63,15 +62,18 @@ class FlowChildren:
         while self._open:
             await wait_async(list(self._open))
 
-    def cancel(self, reason: str) -> None:
-        """Cancel what has not begun and the coroutines that have; a thread that runs goes on to its end."""
-        for future, job in list(self._open.items()):
+    def cancel(self, reason: str) -> int:
+        """Cancel what has not begun, and the coroutines that have; return how many run in threads to their end."""
+        in_threads = 0
+        for job in list(self._open.values()):
             job.cancelled = reason
-            if job.asyncio_task is not None:
+            if job.claim():
+                job.settle_cancelled(reason)
+            elif job.is_async:
                 self._loop_spawner().cancel(job)
-            elif job.is_async or self._runner.cancel(job) or not job.started:
-                if not future.done():
-                    job.settle_cancelled(reason)
+            else:
+                in_threads += 1
+        return in_threads
 
 
 class _Countdown:

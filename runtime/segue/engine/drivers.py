@@ -116,9 +116,7 @@ def _advance(life: Life, call: Call, reply: Any, error: BaseException | None) ->
             error = raised
 
 
-async def _advance_async(
-    life: Life, call: Call, reply: Any, error: BaseException | None
-) -> Invoke | State[Any]:
+async def _advance_async(life: Life, call: Call, reply: Any, error: BaseException | None) -> Invoke | State[Any]:
     while True:
         try:
             command = life.send(reply) if error is None else life.throw(error)

@@ -12,14 +12,13 @@ from random import Random
 from typing import Any
 
 import anyio
-from segue_events import JournalError, new_id
 
 from segue import run_events, states
 from segue.canonical import digest
 from segue.context import FlowRunContext, current_run, current_tags, flow_context_of
 from segue.definitions import FlowDefinition
 from segue.engine.caching import Keeping, Kept, inline, keeping_of_flow
-from segue.engine.calls import RunCall, enter
+from segue.engine.calls import RunCall, default_policy, enter
 from segue.engine.children import FlowChildren
 from segue.engine.drivers import drive, drive_async, drive_async_generator, drive_generator
 from segue.engine.outcomes import user_error
@@ -33,17 +32,30 @@ from segue.logging import RunLogger, run_logger
 from segue.names import run_name, slug
 from segue.parameters import record as recorded
 from segue.records import CacheEntry, FlowRun
-from segue.retries import retry_policy
 from segue.states import State, StateType
 from segue.task_runners import TaskRunner, ThreadPoolTaskRunner
+from segue_events import JournalError, new_id
 
-_random = Random()  # noqa: S311  jitter and names need no secrecy
+_random = Random()
 
 
 class FlowCall(RunCall):
     """A flow run, from its parameters to its outcome."""
 
-    __slots__ = ("args", "context", "definition", "invalid", "keeping", "kwargs", "parameters", "parent", "run", "terminated", "upstream", "world")
+    __slots__ = (
+        "args",
+        "context",
+        "definition",
+        "invalid",
+        "keeping",
+        "kwargs",
+        "parameters",
+        "parent",
+        "run",
+        "terminated",
+        "upstream",
+        "world",
+    )
 
     definition: FlowDefinition
     run: FlowRun
@@ -123,7 +135,7 @@ class FlowCall(RunCall):
         options, settings = self.definition.options, self.world.settings
         policy = self.definition.retry_policy
         if policy is None:
-            policy = retry_policy(settings.flows_default_retries, settings.flows_default_retry_delay_seconds)
+            policy = default_policy(settings.flows_default_retries, settings.flows_default_retry_delay_seconds)
         self.keeping = keeping_of_flow(self.context)
         plan = Plan(
             now=self.world.backend.clock.now_us,

@@ -46,16 +46,16 @@ class Spawner:
                     self._pumping = False
                     return
                 call = self._waiting.popleft()
-            if not call.future.done():
-                call.asyncio_task = asyncio.Task(
-                    call.execute_async(), loop=self._loop, context=call.variables, **_EAGER
-                )
+            call.asyncio_task = asyncio.Task(call.execute_async(), loop=self._loop, context=call.variables, **_EAGER)
         self._loop.call_soon(self._pump)
 
     def cancel(self, call: TaskCall) -> None:
         """Cancel a run that has begun, in the loop's own thread."""
+        self._loop.call_soon_threadsafe(self._cancel, call)
+
+    def _cancel(self, call: TaskCall) -> None:
         if call.asyncio_task is not None:
-            self._loop.call_soon_threadsafe(call.asyncio_task.cancel)
+            call.asyncio_task.cancel()
 
 
 def background_loop() -> asyncio.AbstractEventLoop:

@@ -13,6 +13,10 @@ from segue.states import State
 class Startable(Protocol):
     """A call that can be run in place, in each of the four ways."""
 
+    def own(self, state: State[Any]) -> State[Any]:
+        """Return the state, saying whose it is."""
+        ...
+
     def run_plain(self) -> State[Any]:
         """Run a plain function's call."""
         ...
@@ -40,7 +44,7 @@ def _run(call: Startable, return_state: bool) -> Any:
     error = error_of(state, return_state)
     if error is not None:
         raise error
-    return state if return_state else state.data
+    return call.own(state) if return_state else state.data
 
 
 async def _run_async(call: Startable, return_state: bool) -> Any:
@@ -48,7 +52,7 @@ async def _run_async(call: Startable, return_state: bool) -> Any:
     error = error_of(state, return_state)
     if error is not None:
         raise error
-    return state if return_state else state.data
+    return call.own(state) if return_state else state.data
 
 
 def _generate(call: Startable, return_state: bool) -> Generator[Any, Any, Any]:
@@ -56,7 +60,7 @@ def _generate(call: Startable, return_state: bool) -> Generator[Any, Any, Any]:
     error = error_of(state, return_state)
     if error is not None:
         raise error
-    return state if return_state else state.data
+    return call.own(state) if return_state else state.data
 
 
 async def _generate_async(call: Startable, return_state: bool) -> AsyncGenerator[Any, Any]:

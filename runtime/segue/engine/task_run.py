@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from random import Random
 from typing import Any
-
-from segue_events import new_id
 
 from segue import run_events, states
 from segue.canonical import digest
 from segue.context import FlowRunContext, TaskRunContext, current_run, current_tags, flow_context_of
 from segue.definitions import TaskDefinition
 from segue.engine.caching import Keeping, Kept, inline, keeping_of_task
-from segue.engine.calls import RunCall, enter
+from segue.engine.calls import RunCall, default_policy, enter
 from segue.engine.drivers import drive, drive_async, drive_async_generator, drive_generator
 from segue.engine.world import world_of
 from segue.exceptions import NotCanonical
@@ -27,10 +26,10 @@ from segue.lifecycle import Invoke, Life, Plan, crash_message, task_life
 from segue.logging import RunLogger, run_logger
 from segue.names import run_name
 from segue.records import CacheEntry, TaskRun
-from segue.retries import retry_policy
 from segue.states import State, StateType
 from segue.subprocesses import Shipment
 from segue.task_runners import TaskRunner
+from segue_events import new_id
 
 # How many events may wait for the journal before a new task run waits for it too.
 MAX_BACKLOG = 20_000
@@ -38,13 +37,15 @@ MAX_BACKLOG = 20_000
 BREATH = 0.002
 
 _NO_SCOPE = Scope()
-_random = Random()  # noqa: S311  jitter needs no secrecy
+_claims = threading.Lock()
+_random = Random()
 
 
 class TaskCall(RunCall):
     """A task run, from its identity to its outcome; as a job, it can be run once, in a thread or in a loop."""
 
     __slots__ = (
+        "_claimed",
         "args",
         "asyncio_task",
         "cancelled",
@@ -57,7 +58,6 @@ class TaskCall(RunCall):
         "parent",
         "run",
         "shipped",
-        "started",
         "upstream",
         "variables",
         "world",
@@ -83,7 +83,7 @@ class TaskCall(RunCall):
             self.upstream += find_upstream(wait_for)
         self.keeping: Keeping | None = None
         self.cancelled: str | None = None
-        self.started = False
+        self._claimed = False
         self.shipped: Callable[[Shipment], Any] | None = None
         self.asyncio_task: asyncio.Task[Any] | None = None
         self.run = self._identified(flow_context_of(parent))
@@ -97,7 +97,7 @@ class TaskCall(RunCall):
         run_id = new_id()
         parent = self.parent
         tags = task.tags | current_tags.get()
-        run = TaskRun(
+        return TaskRun(
             id=run_id,
             name=self._name(flow, run_id),
             task_name=task.name,
@@ -110,7 +110,6 @@ class TaskCall(RunCall):
             upstream=upstream_ids(self.upstream) if self.upstream else (),
             epoch=1 if flow is None else flow.flow_run.epoch,
         )
-        return run
 
     def _digest(self) -> str:
         """Return the digest of name and inputs; "" where the inputs have no canonical form."""
@@ -149,7 +148,7 @@ class TaskCall(RunCall):
                 self._resolve()
         policy = task.retry_policy
         if policy is None:
-            policy = retry_policy(settings.tasks_default_retries, settings.tasks_default_retry_delay_seconds)
+            policy = default_policy(settings.tasks_default_retries, settings.tasks_default_retry_delay_seconds)
         keeping = self.keeping = keeping_of_task(self.context)
         plan = Plan(
             now=self.world.backend.clock.now_us,
@@ -271,9 +270,16 @@ class TaskCall(RunCall):
         self.begin()
         return self.future
 
+    def claim(self) -> bool:
+        """Take the job, to run it or to cancel it; True for the first who does, whatever thread it comes from."""
+        with _claims:
+            first, self._claimed = not self._claimed, True
+        return first
+
     def execute(self) -> None:
-        """Run the job in this thread and settle its future."""
-        self.started = True
+        """Run the job in this thread and settle its future; do nothing if somebody else has taken it."""
+        if not self.claim():
+            return
         try:
             state = self.variables.run(self._execute)
         except BaseException as error:
@@ -286,8 +292,9 @@ class TaskCall(RunCall):
         return _exhausted(drive_generator(self.life(), self))
 
     async def execute_async(self) -> None:
-        """Run the job in this coroutine and settle its future."""
-        self.started = True
+        """Run the job in this coroutine and settle its future; do nothing if it was cancelled before."""
+        if not self.claim():
+            return
         try:
             if self.definition.isgenerator:
                 state = await self._exhausted_async()
@@ -303,7 +310,7 @@ class TaskCall(RunCall):
         return with_items(ended[0], items)
 
     def settle_cancelled(self, reason: str) -> None:
-        """End a job that has not begun."""
+        """End a job that was claimed before it had begun."""
         state = states.Cancelled(message=reason, occurred=self.world.backend.clock.now_us())
         self.record(state, None)
         self.future.settle(state)

@@ -26,7 +26,9 @@ class Values:
         """Return the value of this name now; AttributeError for a name there is not."""
         reader = self._readers.get(name)
         if reader is None:
-            raise AttributeError(f"segue.runtime.{self._noun.lower()} has no {name!r}; it has {', '.join(self.names())}.")
+            raise AttributeError(
+                f"segue.runtime.{self._noun.lower()} has no {name!r}; it has {', '.join(self.names())}."
+            )
         mocked = os.environ.get(f"SEGUE__RUNTIME__{self._noun}__{name.upper()}")
         if mocked is not None:
             return mocked
