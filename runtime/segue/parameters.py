@@ -158,8 +158,10 @@ def _shown(value: Any) -> bytes:
         return text
     try:
         text = msgspec.json.encode(_plain(value, _Room()))
-    except (_TooLargeError, RecursionError):
+    except _TooLargeError:
         return msgspec.json.encode(_beginning(value))
+    except Exception:  # an argument can be any object, and looking at it may run any code
+        return msgspec.json.encode(f"<{type(value).__name__}>")
     return text if len(text) <= VALUE_CAP else msgspec.json.encode(_beginning(value))
 
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.canonical import decode, digest, encode, encode_within
@@ -102,11 +102,13 @@ def spelled(value: Any, ordered: bool = True) -> Any:
     return kind, hex(value) if kind == "int" else repr(value)
 
 
+@settings(deadline=None)
 @given(values)
 def test_a_value_comes_back_with_exactly_its_types(value: Any) -> None:
     assert spelled(decode(encode(value))) == spelled(value)
 
 
+@settings(deadline=None)
 @given(values, values)
 def test_digests_are_equal_for_what_is_equal_with_its_types_and_only_then(one: Any, other: Any) -> None:
     same = spelled(one, ordered=False) == spelled(other, ordered=False)
@@ -250,6 +252,7 @@ def test_a_value_that_would_unfold_without_end_stops_at_the_limit() -> None:
         digest(doubled, limit=10_000)
 
 
+@settings(deadline=None)
 @given(values, st.integers(min_value=0, max_value=300))
 def test_a_limit_gives_the_text_or_nothing(value: Any, limit: int) -> None:
     text = encode(value)

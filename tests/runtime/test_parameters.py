@@ -19,7 +19,7 @@ from uuid import UUID
 import msgspec
 import pydantic
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from segue.exceptions import ParameterBindError, ParameterTypeError
@@ -86,6 +86,7 @@ def functions(draw: st.DrawFn) -> Callable[..., Any]:
     return made
 
 
+@settings(deadline=None)
 @given(functions(), st.lists(st.integers(), max_size=5), st.dictionaries(st.sampled_from(NAMES + "x"), st.integers()))
 def test_arguments_are_bound_as_inspect_binds_them(fn: Any, args: list[int], kwargs: dict[str, int]) -> None:
     kinds = {name: parameter.kind for name, parameter in inspect.signature(fn).parameters.items()}
@@ -313,6 +314,11 @@ print("pydantic" in sys.modules)
 # --- the record ---
 
 
+class Unreadable(dict[str, int]):
+    def values(self) -> Any:
+        raise OSError("the database is gone")
+
+
 class Broken(pydantic.BaseModel):
     @pydantic.model_serializer
     def fail(self) -> str:
@@ -342,6 +348,7 @@ class Broken(pydantic.BaseModel):
         (Plain(), "<Plain>"),
         ([Plain()], ["<Plain>"]),
         (Broken(), "<Broken>"),
+        (Unreadable(a=1), "<Unreadable>"),
         (print, "<builtin_function_or_method>"),
         pytest.param("lone \ud800", "lone \\ud800", id="surrogate"),
     ],
@@ -371,6 +378,7 @@ def test_all_values_together_are_bounded() -> None:
 texts = st.text(st.characters() | st.sampled_from("\ud800\udfff\0$"))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(texts, st.floats() | texts | st.binary()))
 def test_a_record_is_always_strict_json(parameters: dict[str, Any]) -> None:
     def refuse(word: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.exceptions import MissingResult, ResultNotSerializable, ResultTampered, SerializationError
@@ -143,6 +143,7 @@ def test_what_can_no_longer_be_read_is_told(store: ResultStore) -> None:
         store.load(ref)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters() | st.sampled_from("\ud800\0/.~\\")), st.integers())
 def test_any_text_is_a_key(tmp_path_factory: pytest.TempPathFactory, key: str, value: int) -> None:
     store = LocalResultStore(tmp_path_factory.getbasetemp() / "any-key")
@@ -307,6 +308,7 @@ def test_no_two_hostile_keys_meet_and_none_is_outside(tmp_path: Path) -> None:
     assert {path.parent for path in paths} == {tmp_path}
 
 
+@settings(deadline=None)
 @given(st.text(st.characters() | st.sampled_from("\ud800\0/.~\\")) | st.from_regex(r"\A[./a-z~]*\Z"))
 def test_the_file_of_a_key_is_inside_of_the_root(tmp_path_factory: pytest.TempPathFactory, key: str) -> None:
     root = tmp_path_factory.getbasetemp()

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.retries import RetryPolicy, exponential_backoff, retry_policy
@@ -42,6 +42,7 @@ def test_exponential_backoff_stops_at_50_delays_and_repeats_the_last() -> None:
     assert policy.delay_after(50, Random(0)) == policy.delay_after(60, Random(0)) == 0.5 * 2**49
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 20),
     st.lists(st.floats(0, 1e6), max_size=50),
