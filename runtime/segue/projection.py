@@ -1,0 +1,364 @@
+"""RunProjection: the tables of runs, log lines and cached results, folded from the journal's events.
+
+A row says what its run's events have said last; `first` and `last` are the seqs of the first and the last of them.
+What few readers want (results, references, tracebacks) stays in the event at `last`, or at a cache entry's `seq`.
+Ids are 16-byte blobs where they are UUIDs; the run of task runs outside of flows is ''.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Any, cast
+
+import msgspec
+
+from segue.run_events import FLOW_RUN_DELETED, FLOW_RUN_KINDS, LOG_WRITTEN, TASK_RUN_KINDS
+from segue.states import StateType
+from segue_events import Event
+from segue_events.ids import id_at_rest, unpack_id
+from segue_events.journal import Write
+
+TYPE_CODES: dict[StateType, int] = {kind: code for code, kind in enumerate(StateType)}
+"""The small integers that stand for types of states in the tables; they never change."""
+
+StoredId = bytes | str
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS flow_run (
+    id PRIMARY KEY, flow TEXT, name TEXT, version TEXT, parameters TEXT, tags TEXT, parent, root,
+    epoch INTEGER, pid INTEGER, entrypoint TEXT,
+    type INTEGER NOT NULL, state TEXT, message TEXT, changed INTEGER NOT NULL,
+    attempt INTEGER, created INTEGER, started INTEGER, first INTEGER NOT NULL, last INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS flow_run_created ON flow_run (created, id);
+CREATE INDEX IF NOT EXISTS flow_run_flow ON flow_run (flow, created, id);
+CREATE TABLE IF NOT EXISTS task_run (
+    run, id, task TEXT, name TEXT, scope TEXT, input, ordinal INTEGER, tags TEXT, parent, upstream,
+    epoch INTEGER, cache_key TEXT,
+    type INTEGER NOT NULL, state TEXT, message TEXT, changed INTEGER NOT NULL,
+    attempt INTEGER, created INTEGER, started INTEGER, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    PRIMARY KEY (run, id)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS log_index (
+    run, seq INTEGER, level INTEGER NOT NULL, subject, PRIMARY KEY (run, seq)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cache_entry (
+    key TEXT PRIMARY KEY, run, task_run, seq INTEGER NOT NULL, expires INTEGER
+) WITHOUT ROWID;
+"""
+
+# What a batch leaves out stays as an earlier batch has set it; what is true of the run's beginning is never replaced.
+_LATEST = ("state", "message", "type", "changed", "last")
+_FIRST = ("created", "started", "first")
+_FLOW_COLUMNS = ("flow", "name", "version", "parameters", "tags", "parent", "root", "epoch", "pid", "entrypoint")
+_TASK_COLUMNS = ("task", "name", "scope", "input", "ordinal", "tags", "parent", "upstream", "epoch", "cache_key")
+
+
+def _upsert(table: str, key: tuple[str, ...], columns: tuple[str, ...]) -> tuple[str, str, str]:
+    """Return head, row and tail of the statement that folds rows into a table; a batch seen before changes nothing."""
+    columns = (*columns, "attempt")
+    every = (*key, *columns, *_LATEST, *_FIRST)
+    changes = [f"{column} = COALESCE(excluded.{column}, {table}.{column})" for column in columns]
+    changes += [f"{column} = excluded.{column}" for column in _LATEST]
+    changes += [f"{column} = COALESCE({table}.{column}, excluded.{column})" for column in _FIRST]
+    return (
+        f"INSERT INTO {table} ({', '.join(every)}) VALUES ",
+        f"({', '.join('?' * len(every))})",
+        f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(changes)} WHERE excluded.last > {table}.last",
+    )
+
+
+_FLOW_RUNS = _upsert("flow_run", ("id",), _FLOW_COLUMNS)
+_TASK_RUNS = _upsert("task_run", ("run", "id"), _TASK_COLUMNS)
+_LOG_INDEX = ("INSERT INTO log_index (run, seq, level, subject) VALUES ", "(?, ?, ?, ?)", " ON CONFLICT DO NOTHING")
+_CACHE_ENTRIES = (
+    "INSERT INTO cache_entry (key, run, task_run, seq, expires) VALUES ",
+    "(?, ?, ?, ?, ?)",
+    (
+        " ON CONFLICT (key) DO UPDATE SET run = excluded.run, task_run = excluded.task_run, seq = excluded.seq,"
+        " expires = excluded.expires WHERE excluded.seq > cache_entry.seq"
+    ),
+)
+_RUN_COLUMNS = {"flow_run": "id", "task_run": "run", "log_index": "run", "cache_entry": "run"}
+
+
+class RunProjection:
+    """Folds events about runs into tables; pure, and in memory no larger than the batch it is given."""
+
+    name = "runs"
+    version = 1
+    schema = _SCHEMA
+    tables = tuple(_RUN_COLUMNS)
+
+    def writes(self, events: Sequence[Event]) -> list[Write]:
+        """Return what these events, in the order of the journal, change in the tables; at most one row per key."""
+        writes: list[Write] = []
+        fold = _Fold()
+        for event in events:
+            if event.kind == FLOW_RUN_DELETED:
+                # What came before goes too, and what comes after does not: so the order has to be kept.
+                writes += fold.writes()
+                writes += _deletions(event)
+                fold = _Fold()
+            elif (add := _HANDLERS.get(event.kind)) is not None:
+                try:
+                    add(fold, event)
+                except msgspec.ValidationError:
+                    continue
+        return writes + fold.writes()
+
+
+def stored_ids(ids: Sequence[str]) -> bytes | str | None:
+    """Return ids as one value: their bytes in a row, or a JSON list where one of them is no UUID."""
+    if not ids:
+        return None
+    stored = [id_at_rest(text) for text in ids]
+    if all(isinstance(one, bytes) and one for one in stored):
+        return b"".join(cast("list[bytes]", stored))
+    return _json(ids)
+
+
+def shown_ids(stored: bytes | str | None) -> tuple[str, ...]:
+    """Return the ids that `stored_ids` has made one value of."""
+    if not stored:
+        return ()
+    if isinstance(stored, str):
+        return tuple(msgspec.json.decode(stored, type=list[str]))
+    return tuple(unpack_id(stored[at : at + 16]) for at in range(0, len(stored), 16))
+
+
+# Payloads as they have to be. An event that is not so, which segue has not made, is left out of the tables; it must
+# not keep the whole batch out of the journal.
+_Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class _RunPayload(msgspec.Struct):
+    """What the payloads of flow runs and of task runs have in common."""
+
+    name: str | None = None
+    message: str | None = None
+    attempt: _Integer = 1
+    tags: tuple[str, ...] = ()
+    parent: str = ""
+    epoch: _Integer | None = None
+
+
+class _FlowPayload(_RunPayload):
+    flow: str | None = None
+    version: str | None = None
+    parameters: Any = None
+    root: str = ""
+    pid: _Integer | None = None
+    entrypoint: str | None = None
+    run_name: str | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether this is the payload that makes a run known; its name is the run's, else the state's."""
+        return self.flow is not None
+
+    def columns(self) -> list[Any]:
+        """Return the values of _FLOW_COLUMNS."""
+        return [
+            self.flow,
+            self.name if self.known else self.run_name,
+            self.version,
+            _json(self.parameters) if self.parameters else None,
+            _json(self.tags) if self.tags else None,
+            id_at_rest(self.parent) if self.parent else None,
+            id_at_rest(self.root) if self.root else None,
+            self.epoch,
+            self.pid,
+            self.entrypoint,
+        ]
+
+
+class _TaskPayload(_RunPayload):
+    task: str | None = None
+    scope: str | None = None
+    input: str | None = None
+    ordinal: _Integer | None = None
+    upstream: tuple[str, ...] = ()
+    cache_key: str | None = None
+    expires: _Integer | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether this is the payload that makes a run known; its name is the run's, else the state's."""
+        return self.task is not None
+
+    def columns(self) -> list[Any]:
+        """Return the values of _TASK_COLUMNS."""
+        return [
+            self.task,
+            self.name if self.known else None,
+            self.scope,
+            self.input,
+            self.ordinal,
+            _json(self.tags) if self.tags else None,
+            id_at_rest(self.parent) if self.parent else None,
+            stored_ids(self.upstream),
+            self.epoch,
+            self.cache_key,
+        ]
+
+
+class _LogPayload(msgspec.Struct):
+    level: _Integer = 0
+
+
+class _Row:
+    """What a batch says of one run."""
+
+    __slots__ = (
+        "attempt",
+        "changed",
+        "columns",
+        "created",
+        "first",
+        "key",
+        "last",
+        "message",
+        "name",
+        "started",
+        "type",
+    )
+
+    type: int
+    name: str | None
+    message: str | None
+    changed: int
+
+    def __init__(self, key: tuple[StoredId, ...], width: int, first: int) -> None:
+        self.key = key
+        self.columns: list[Any] = [None] * width
+        self.attempt: int | None = None
+        self.created: int | None = None
+        self.started: int | None = None
+        self.first = first
+        self.last = 0
+
+    def enter(self, event: Event, type_code: int, payload: _RunPayload, known: bool) -> None:
+        """Take the state that the event tells of; `known` if it is the one that makes the run known."""
+        self.name = None if known else payload.name
+        self.message = payload.message
+        self.type = type_code
+        self.changed = event.occurred
+        self.last = event.seq
+        if known and self.created is None:
+            self.created = event.occurred
+        if type_code == _RUNNING:
+            self.attempt = payload.attempt
+            if self.started is None:
+                self.started = event.occurred
+
+    def learn(self, columns: list[Any]) -> None:
+        """Take what is told of the run itself; what is not told stays."""
+        if not self.last:
+            self.columns = columns
+            return
+        self.columns = [old if new is None else new for old, new in zip(self.columns, columns, strict=True)]
+
+    def values(self) -> tuple[Any, ...]:
+        """Return the row in the order of its statement's columns."""
+        return (
+            *self.key,
+            *self.columns,
+            self.attempt,
+            self.name,
+            self.message,
+            self.type,
+            self.changed,
+            self.last,
+            self.created,
+            self.started,
+            self.first,
+        )
+
+
+class _Fold:
+    """A batch so far: one row per run and per cache key, one per log line."""
+
+    __slots__ = ("cache_entries", "flow_runs", "ids", "log_lines", "task_runs")
+
+    def __init__(self) -> None:
+        self.ids: dict[str, StoredId] = {}
+        self.flow_runs: dict[str, _Row] = {}
+        self.task_runs: dict[tuple[str, str], _Row] = {}
+        self.log_lines: dict[tuple[str, int], tuple[Any, ...]] = {}
+        self.cache_entries: dict[str, tuple[Any, ...]] = {}
+
+    def id(self, text: str) -> StoredId:
+        """Return an id as stored; most ids occur several times in a batch."""
+        stored = self.ids.get(text)
+        if stored is None:
+            stored = self.ids[text] = id_at_rest(text)
+        return stored
+
+    def flow_run(self, event: Event, type_code: int) -> None:
+        """Fold in a flow run's new state."""
+        payload = msgspec.convert(event.payload, _FlowPayload)
+        row = self.flow_runs.get(event.run)
+        if row is None:
+            row = self.flow_runs[event.run] = _Row((self.id(event.run),), len(_FLOW_COLUMNS), event.seq)
+        if event.seq <= row.last:
+            return
+        known = payload.known
+        if known or payload.run_name is not None:
+            row.learn(payload.columns())
+        row.enter(event, type_code, payload, known)
+
+    def task_run(self, event: Event, type_code: int) -> None:
+        """Fold in a task run's new state."""
+        payload = msgspec.convert(event.payload, _TaskPayload)
+        key = (event.run, event.subject)
+        row = self.task_runs.get(key)
+        if row is None:
+            stored = (self.id(event.run), self.id(event.subject))
+            row = self.task_runs[key] = _Row(stored, len(_TASK_COLUMNS), event.seq)
+        if event.seq <= row.last:
+            return
+        known = payload.known
+        if known or payload.cache_key is not None:
+            row.learn(payload.columns())
+        if payload.cache_key is not None and type_code == _COMPLETED:
+            self.cache_entries[payload.cache_key] = (payload.cache_key, *row.key, event.seq, payload.expires)
+        row.enter(event, type_code, payload, known)
+
+    def log_line(self, event: Event) -> None:
+        """Fold in a logged line."""
+        payload = msgspec.convert(event.payload, _LogPayload)
+        subject = None if event.subject == event.run else self.id(event.subject)
+        self.log_lines[event.run, event.seq] = (self.id(event.run), event.seq, payload.level, subject)
+
+    def writes(self) -> list[Write]:
+        """Return the batch as statements."""
+        tables = (
+            (_FLOW_RUNS, [row.values() for row in self.flow_runs.values()]),
+            (_TASK_RUNS, [row.values() for row in self.task_runs.values()]),
+            (_LOG_INDEX, list(self.log_lines.values())),
+            (_CACHE_ENTRIES, list(self.cache_entries.values())),
+        )
+        return [Write(*statement, rows) for statement, rows in tables if rows]
+
+
+def _deletions(event: Event) -> list[Write]:
+    rows: list[tuple[Any, ...]] = [(id_at_rest(event.run),)]
+    return [Write(f"DELETE FROM {table} WHERE {column} IN (", "?", ")", rows) for table, column in _RUN_COLUMNS.items()]
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _handlers() -> dict[str, Callable[[_Fold, Event], None]]:
+    """Return what to do with an event, by its kind."""
+    handlers: dict[str, Callable[[_Fold, Event], None]] = {LOG_WRITTEN: _Fold.log_line}
+    for kind, code in TYPE_CODES.items():
+        handlers[FLOW_RUN_KINDS[kind]] = partial(_Fold.flow_run, type_code=code)
+        handlers[TASK_RUN_KINDS[kind]] = partial(_Fold.task_run, type_code=code)
+    return handlers
+
+
+_UUID_LENGTH = 36
+_RUNNING, _COMPLETED = TYPE_CODES[StateType.RUNNING], TYPE_CODES[StateType.COMPLETED]
+_HANDLERS = _handlers()
