@@ -24,7 +24,7 @@ TASK_RUN = "task-run."
 FLOW_RUN_DELETED = "flow-run.deleted"
 LOG_WRITTEN = "log.written"
 
-# An exception's text is written up to so many characters, its traceback up to so many, counted from the end.
+# A text is written up to so many characters, a traceback so many from its end.
 MAX_TEXT = 16_384
 MAX_TRACEBACK = 16_384
 
@@ -203,7 +203,7 @@ def _payload(state: State[Any]) -> dict[str, Any]:
         payload["name"] = state.name
     message = state.message
     if message:
-        payload["message"] = message if message.isascii() else clean(message)
+        payload["message"] = message if message.isascii() and len(message) <= MAX_TEXT else clean(_cut(message))
     if state.details is not None and state.details.scheduled_time is not None:
         payload["at"] = microseconds(state.details.scheduled_time)
     if kind is not _COMPLETED and isinstance(state.data, BaseException):
@@ -217,7 +217,7 @@ def error_payload(error: BaseException) -> dict[str, str]:
         message = str(error)
     except Exception as broken:
         message = f"<its text cannot be had: {type(broken).__name__}>"
-    shown = {"type": type(error).__qualname__, "message": clean(_cut(message, MAX_TEXT))}
+    shown = {"type": type(error).__qualname__, "message": clean(_cut(message))}
     frames = traceback.TracebackException.from_exception(error, compact=True)
     _keep_user_frames(frames)
     text = "".join(frames.format())
@@ -230,8 +230,8 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}… ({len(text)} characters)"
 
 
 def _keep_user_frames(frames: traceback.TracebackException) -> None:
