@@ -62,6 +62,11 @@ class Definition:
         self.kind = function_kind(called)
 
     @property
+    def description(self) -> str | None:
+        """The description given, or else the function's docstring."""
+        return self.options.description or inspect.getdoc(self.parameters.fn)
+
+    @property
     def isasync(self) -> bool:
         """Whether the function is a coroutine function or asynchronous generator function."""
         return self.kind.is_async

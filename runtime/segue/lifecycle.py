@@ -108,10 +108,26 @@ class Plan(msgspec.Struct, kw_only=True):
 
 def task_life(options: TaskOptions, plan: Plan) -> Life:
     """A task run from its start to its final state: inputs, cache, attempts, result."""
+    return _guarded(_task_life(options, plan), options, plan)
+
+
+def flow_life(options: FlowOptions, plan: Plan, invalid: str | None) -> Life:
+    """A flow run from its start to its final state; `invalid` says what is wrong with its parameters."""
+    return _guarded(_flow_life(options, plan, invalid), options, plan)
+
+
+def _guarded(life: Life, options: TaskOptions | FlowOptions, plan: Plan) -> Life:
+    """End the run as Crashed when something around the user's function fails: no run is left in the middle."""
+    try:
+        return (yield from life)
+    except BaseException as error:
+        crashed = _crashed(error, plan)
+    return (yield from _settle(options, crashed))
+
+
+def _task_life(options: TaskOptions, plan: Plan) -> Life:
     if plan.not_ready is not None:
-        state = State(StateType.PENDING, "NotReady", message=plan.not_ready, occurred=plan.now())
-        yield Record(state)
-        return state
+        return (yield from _not_ready(plan))
     yield Record(states.Running(occurred=plan.now()))
     if options.on_running:
         yield Fire(options.on_running, states.Running(occurred=plan.now()))
@@ -121,14 +137,14 @@ def task_life(options: TaskOptions, plan: Plan) -> Life:
         if cached is not None:
             return (yield from _settle(options, cached))
     state = yield from _attempts("Task", options, plan, options.retry_condition_fn)
-    kept = None
     if state.type is StateType.COMPLETED and (plan.persist or key is not None):
-        kept = yield Keep(state, key)
-    return (yield from _settle(options, state, kept))
+        return (yield from _settle_kept("Task", options, plan, state, key))
+    return (yield from _settle(options, state))
 
 
-def flow_life(options: FlowOptions, plan: Plan, invalid: str | None) -> Life:
-    """A flow run from its start to its final state; `invalid` says what is wrong with its parameters."""
+def _flow_life(options: FlowOptions, plan: Plan, invalid: str | None) -> Life:
+    if plan.not_ready is not None:
+        return (yield from _not_ready(plan))
     if invalid is not None:
         message = f"Validation of flow parameters failed with error: {invalid}"
         return (yield from _settle(options, states.Failed(message=message, occurred=plan.now())))
@@ -136,9 +152,24 @@ def flow_life(options: FlowOptions, plan: Plan, invalid: str | None) -> Life:
     if options.on_running:
         yield Fire(options.on_running, states.Running(occurred=plan.now()))
     state = yield from _attempts("Flow", options, plan, None)
-    kept = None
     if state.type is StateType.COMPLETED and plan.persist:
-        kept = yield Keep(state, None)
+        return (yield from _settle_kept("Flow", options, plan, state, None))
+    return (yield from _settle(options, state))
+
+
+def _not_ready(plan: Plan) -> Life:
+    """Record that the run will not begin, since what it depends on did not complete."""
+    state = State(StateType.PENDING, "NotReady", message=plan.not_ready or "", occurred=plan.now())
+    yield Record(state)
+    return state
+
+
+def _settle_kept(noun: str, options: TaskOptions | FlowOptions, plan: Plan, state: State[Any], key: str | None) -> Life:
+    """Keep the value, then settle; a value that cannot be kept fails the run now, not whoever reads it later."""
+    try:
+        kept = yield Keep(state, key)
+    except Exception as error:
+        return (yield from _settle(options, _failed(noun, error, plan)))
     return (yield from _settle(options, state, kept))
 
 
@@ -174,8 +205,8 @@ def _attempts(noun: str, options: TaskOptions | FlowOptions, plan: Plan, conditi
             return state
         delay = plan.retries.delay_after(attempt, plan.random)
         if delay is None:
-            if attempt > 1:
-                yield Say(ERROR, f"{_what_failed(noun, state)} - Retries are exhausted")
+            if noun == "Task" or attempt > 1:
+                yield Say(ERROR, _what_failed(noun, state) + (" - Retries are exhausted" if attempt > 1 else ""))
             return state
         if condition is not None and not (yield Ask(condition, state)):
             return state

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from segue.annotations import Annotation, allow_failure, unmapped
+from segue.cache_policies import task_input_hash
 from segue.context import current_run, flow_context_of
 from segue.definitions import TaskDefinition
 from segue.engine.starters import start
@@ -161,4 +162,4 @@ def _named(options: TaskOptions, name: str) -> TaskOptions:
     return options if options.name is not None else task_options({"name": name}, options)
 
 
-__all__ = ("Task", "exponential_backoff", "task")
+__all__ = ("Task", "exponential_backoff", "task", "task_input_hash")

@@ -177,3 +177,12 @@ def test_invalid_parameters_fail_a_flow_before_it_runs() -> None:
     commands, state = play(flow_life(FlowOptions(), plan(3), "ParameterTypeError: x"), failing())
     assert names(commands) == ["Failed"]
     assert state.message.endswith("failed with error: ParameterTypeError: x")
+
+
+def test_what_fails_around_the_function_crashes_the_run_instead_of_leaving_it() -> None:
+    def answer(command: Any) -> Any:
+        return OSError("no disk") if isinstance(command, Lookup) else None
+
+    commands, state = play(task_life(TaskOptions(), plan(cache_key=lambda: "key")), answer)
+    assert names(commands) == ["Running", "Crashed"]
+    assert state.message == "Execution was interrupted by an unexpected exception: OSError: no disk"

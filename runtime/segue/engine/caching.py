@@ -41,6 +41,8 @@ def inline(value: Any, limit: int) -> bytes | None:
 class Keeping(msgspec.Struct, frozen=True):
     """How one run's value is kept: made only for runs whose options or settings ask for it."""
 
+    # Whether the value is kept even where there is no cache key.
+    persist: bool
     policy: CachePolicy | None
     refresh: bool
     expiration: timedelta | None
@@ -100,20 +102,22 @@ def keeping_of_task(context: TaskRunContext) -> Keeping | None:
     """Return how the value of a task run is kept, or None where nothing asks for more than its event has."""
     task, world, flow = context.task, context.world, context.flow_context
     options, settings = task.options, world.settings
-    asked = True if task.keeps_results else None if flow is None else flow.persist
-    if not first(options.persist_result, asked, settings.results_persist_by_default):
+    persist = first(options.persist_result, None if flow is None else flow.persist, settings.results_persist_by_default)
+    if options.persist_result is False or not (persist or task.keeps_results):
         return None
     policy: Any = options.cache_policy
     if policy is None:
         policy = DEFAULT if options.cache_key_fn is None else CacheKeyFnPolicy(cache_key_fn=options.cache_key_fn)
+    in_file = bool(options.result_storage or options.result_serializer or options.result_storage_key)
     return Keeping(
+        persist=persist or in_file,
         policy=None if settings.tasks_disable_caching else policy,
         refresh=first(options.refresh_cache, settings.tasks_refresh_cache),
         expiration=options.cache_expiration,
         store=_store(options.result_storage, settings),
         serializer=options.result_serializer,
         storage_key=options.result_storage_key,
-        in_file=bool(options.result_storage or options.result_serializer or options.result_storage_key),
+        in_file=in_file,
     )
 
 
@@ -124,6 +128,7 @@ def keeping_of_flow(context: FlowRunContext) -> Keeping | None:
     if not first(context.persist, in_file or None, settings.results_persist_by_default):
         return None
     return Keeping(
+        persist=True,
         policy=None,
         refresh=False,
         expiration=None,

@@ -34,7 +34,7 @@ from segue_events import new_id
 # How many events may wait for the journal before a new task run waits for it too.
 MAX_BACKLOG = 20_000
 # A chain of tasks that never really wait gives the event loop a turn this often (seconds).
-BREATH = 0.002
+BREATH = 0.01
 
 _NO_SCOPE = Scope()
 _claims = threading.Lock()
@@ -155,7 +155,7 @@ class TaskCall(RunCall):
             random=_random,
             retries=policy,
             not_ready=not_ready,
-            persist=keeping is not None,
+            persist=keeping is not None and keeping.persist,
             cache_key=None if keeping is None else self._cache_key,
             refresh_cache=keeping is not None and keeping.refresh,
             crash=self._crash,
@@ -263,7 +263,11 @@ class TaskCall(RunCall):
         return self.definition.kind.is_async and self.shipped is None
 
     def submitted(self, runner: TaskRunner) -> TaskFuture[Any]:
-        """Make this a job of the runner and publish that it exists; return its future."""
+        """Make this a job of the runner and publish that it exists; return its future.
+
+        Waits where the journal is far behind, also in a coroutine: nothing else bounds what a `map` publishes.
+        """
+        self._room()
         self.shipped = runner.ship()
         self.future = TaskFuture(self.run.id, self.run.name, self.run.step_key)
         self.variables = contextvars.copy_context()
