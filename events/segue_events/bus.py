@@ -1,0 +1,376 @@
+"""Bus: takes events from any thread, commits them in batches, and then tells the subscribers."""
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import NamedTuple, Self
+
+import anyio
+import msgspec
+
+from segue_events.backoff import exponential
+from segue_events.clock import Clock, SystemClock
+from segue_events.errors import BusClosed, JournalError
+from segue_events.event import Event, seal
+from segue_events.filter import Filter
+from segue_events.journal import Cursor, Journal
+from segue_events.subscription import Subscription
+
+__all__ = ("Bus", "BusStatistics")
+
+_LOGGER = logging.getLogger("segue_events.bus")
+
+# Events of one read of what other processes committed.
+_PAGE = 1000
+
+# Seconds between two looks for other processes' commits: while there are some, and after so many without any.
+_LOOK, _LOOK_RARELY, _LOOKS = 0.005, 0.02, 1_000
+
+
+class BusStatistics(NamedTuple):
+    """Events committed and waiting, commits and failed attempts so far, and the subscriptions of now."""
+
+    committed: int
+    backlog: int
+    commits: int
+    failures: int
+    subscriptions: int
+
+
+class Bus:
+    """The way of an event: published, committed, delivered.
+
+    `async with` runs the writer in the present loop; leaving commits what is queued, and raises JournalError if that
+    cannot be done. `publish` and `flush` may be called from any thread, all else in that loop.
+
+    The writer takes up to `batch` events at a time, and begins no two commits within `linger` seconds unless somebody
+    waits for one. A commit that fails keeps its events and is tried again, with growing delays by `clock`.
+    """
+
+    def __init__(
+        self, journal: Journal, clock: Clock | None = None, *, batch: int = 1000, linger: float = 0.001
+    ) -> None:
+        self._journal = journal
+        self._clock = clock or SystemClock()
+        self._batch = batch
+        self._linger = linger
+        self._queue: deque[tuple[Event, bytes]] = deque()
+        self._flushes: deque[Future[int]] = deque()
+        self._waiting: deque[tuple[int, Future[int]]] = deque()
+        self._in_flight = 0
+        self._committed = 0
+        self._commits = 0
+        self._failures = 0
+        self._failure: JournalError | None = None
+        self._position = Cursor("", 0, 0)
+        # Who is to be woken, by what: an idle writer by an event, a lingering one by a flush only.
+        self._idle = False
+        self._lingering = False
+        self._closing = False
+        self._ended = False
+        self._done = False
+        self._last_commit = 0.0
+        self._retry: asyncio.Future[None] | None = None
+        self._subscriptions: list[Subscription] = []
+        self._lookout: asyncio.Task[None] | None = None
+
+    # --- for any thread ---
+
+    def publish(self, event: Event) -> None:
+        """Queue the event to be committed; it is durable once a later `flush` is done.
+
+        Fills in `id` and `occurred` where they are empty. Raises PayloadError for an event that cannot be kept,
+        BusClosed once the bus has ended.
+        """
+        if self._closing:
+            raise BusClosed(event.kind)
+        payload = seal(event)
+        if not event.occurred:
+            event.occurred = self._clock.now_us()
+        self._queue.append((event, payload))
+        if self._idle:
+            self._wake()
+        if self._ended:
+            raise BusClosed(event.kind)
+
+    def publish_many(self, events: Iterable[Event]) -> None:
+        """Queue events, all of them or, if one cannot be kept, none."""
+        sealed = [(event, seal(event)) for event in events]
+        if not sealed:
+            return
+        if self._closing:
+            raise BusClosed(sealed[0][0].kind)
+        now = self._clock.now_us()
+        for event, _ in sealed:
+            event.occurred = event.occurred or now
+        self._queue.extend(sealed)
+        if self._idle:
+            self._wake()
+        if self._ended:
+            raise BusClosed(sealed[0][0].kind)
+
+    @property
+    def backlog(self) -> int:
+        """How many events are taken but not yet committed."""
+        return len(self._queue) + self._in_flight
+
+    @property
+    def failure(self) -> JournalError | None:
+        """Why the last commit failed; None when it did not."""
+        return self._failure
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is yet to be committed or delivered."""
+        return bool(self._queue or self._in_flight or self._flushes or self._delivering.locked())
+
+    def flush(self) -> Future[int]:
+        """Return a future that is done, with the journal's head, when all that was published before is committed.
+
+        It carries a JournalError, at once, while the journal cannot commit.
+        """
+        future: Future[int] = Future()
+        if self._failure is not None:
+            future.set_exception(self._failure)
+            return future
+        self._flushes.append(future)
+        if self._idle or self._lingering:
+            self._wake()
+        if self._done:
+            self._answer()
+        return future
+
+    async def flushed(self) -> None:
+        """Wait until all that was published before is committed; raises the JournalError if it cannot be."""
+        await asyncio.wrap_future(self.flush())
+
+    def statistics(self) -> BusStatistics:
+        """The counters, now."""
+        return BusStatistics(self._committed, self.backlog, self._commits, self._failures, len(self._subscriptions))
+
+    def _wake(self) -> None:
+        self._idle = False
+        # The loop is closed if the bus has ended meanwhile; `publish` and `flush` then see that themselves.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._news.set)
+
+    # --- its life ---
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._delivering = asyncio.Lock()
+        self._position = await self._journal.head()
+        self._head = self._position.seq
+        self._writer = asyncio.create_task(self._write(), name="bus-writer")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closing = True
+        if self._retry is not None:
+            self._retry.cancel()
+        self._news.set()
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._writer
+            finally:
+                for subscription in list(self._subscriptions):
+                    self.leave(subscription)
+                    subscription.end()
+
+    async def _write(self) -> None:
+        try:
+            while not await self._is_over():
+                await self._pause()
+                await self._commit()
+        finally:
+            self._ended = self._done = True
+            self._answer()
+
+    async def _is_over(self) -> bool:
+        """Wait for something to do; return whether there never will be."""
+        while not (self._queue or self._flushes):
+            self._ended = self._closing
+            # In this order: who publishes looks at `_idle` and `_ended` only after the queue has the event.
+            self._news.clear()
+            self._idle = True
+            if not (self._queue or self._flushes):
+                if self._ended:
+                    return True
+                await self._news.wait()
+            self._idle = False
+        self._idle = False
+        return False
+
+    async def _pause(self) -> None:
+        """Let a batch grow, unless a commit is asked for or long past."""
+        left = self._last_commit + self._linger - self._loop.time()
+        if left > 0 and len(self._queue) < self._batch and not self._closing:
+            self._news.clear()
+            self._lingering = True
+            if not self._flushes:
+                timer = self._loop.call_later(left, self._news.set)
+                await self._news.wait()
+                timer.cancel()
+            self._lingering = False
+
+    async def _commit(self) -> None:
+        """Commit what is queued, up to a batch, and deliver it."""
+        while self._flushes:
+            future = self._flushes.popleft()
+            if future.set_running_or_notify_cancel():
+                self._waiting.append((self._committed + len(self._queue), future))
+        taken = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch))]
+        events = [event for event, _ in taken]
+        self._in_flight = len(events)
+        self._last_commit = self._loop.time()
+        if events:
+            await self._append(events, [payload for _, payload in taken])
+            self._commits += 1
+            self._committed += len(events)
+            self._in_flight = 0
+        delivered = self._deliver(events)
+        self._answer()
+        if not delivered:
+            await self._deliver_through(events)
+
+    async def _append(self, events: list[Event], payloads: list[bytes]) -> None:
+        """Append, again and again until it succeeds; raises only if it fails when the bus is closing."""
+        delays = exponential(0.1, 2.0, 5.0, 0.2, random.random)
+        while True:
+            try:
+                self._head = await self._journal.append(events, payloads)
+            except Exception as error:
+                self._fail(error)
+                if self._closing:
+                    raise
+                await self._wait_to_retry(next(delays))
+            else:
+                self._failure = None
+                return
+
+    def _fail(self, error: Exception) -> None:
+        known = isinstance(error, JournalError)
+        self._failure = error if known else JournalError(f"The journal failed in an unforeseen way: {error!r}.")
+        self._failures += 1
+        _LOGGER.error("%d events wait to be written. %s", self.backlog, self._failure, exc_info=not known)
+        while self._waiting:
+            self._waiting.popleft()[1].set_exception(self._failure)
+        self._answer()
+
+    async def _wait_to_retry(self, seconds: float) -> None:
+        self._retry = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            # Unlike awaiting it, this does not raise when closing cancels the sleep.
+            await asyncio.wait([self._retry])
+        finally:
+            self._retry.cancel()
+            self._retry = None
+
+    def _answer(self) -> None:
+        """Tell those who wait for what is committed by now; all of them when there will be no other commit."""
+        while self._waiting and (self._done or self._waiting[0][0] <= self._committed):
+            self._tell(self._waiting.popleft()[1])
+        while self._flushes and (self._done or self._failure is not None):
+            with suppress(IndexError):
+                future = self._flushes.popleft()
+                if future.set_running_or_notify_cancel():
+                    self._tell(future)
+
+    def _tell(self, future: Future[int]) -> None:
+        if self._failure is not None:
+            future.set_exception(self._failure)
+        else:
+            future.set_result(self._head)
+
+    # --- subscribers ---
+
+    def subscribe(self, filter: Filter | None = None, after: Cursor | None = None, limit: int = 1000) -> Subscription:
+        """Return a subscription, to be entered by `async with`: entering raises CursorReset if `after` is not valid.
+
+        It begins after the cursor `after`, or with what is committed from now on. `limit` bounds the events that wait
+        in its mailbox.
+        """
+        return Subscription(self, self._journal, filter, after, limit)
+
+    @property
+    def position(self) -> Cursor:
+        """The cursor after the last event that subscribers were offered."""
+        return self._position
+
+    async def join(self, subscription: Subscription) -> None:
+        """Offer events to the subscription from now on. For `Subscription`."""
+        if not self._subscriptions:
+            # Without subscribers, nobody looked for what other processes have committed.
+            head = await self._journal.head()
+            if not self._subscriptions:
+                self._position = msgspec.structs.replace(head, seq=max(head.seq, self._position.seq))
+        self._subscriptions.append(subscription)
+        if self._lookout is None:
+            self._lookout = asyncio.create_task(self._look_out(), name="bus-lookout")
+
+    def leave(self, subscription: Subscription) -> None:
+        """Offer it no more. For `Subscription`."""
+        with suppress(ValueError):
+            self._subscriptions.remove(subscription)
+        if not self._subscriptions and self._lookout is not None:
+            self._lookout.cancel()
+            self._lookout = None
+
+    def _deliver(self, events: list[Event]) -> bool:
+        """Offer what was just committed; return False if other events, not seen yet, lie before or between."""
+        if not self._subscriptions:
+            self._position = msgspec.structs.replace(self._position, seq=max(self._head, self._position.seq))
+            return True
+        first = self._position.seq + 1
+        if self._delivering.locked() or [event.seq for event in events] != list(range(first, first + len(events))):
+            return False
+        if events:
+            self._offer(events)
+        return True
+
+    async def _deliver_through(self, events: list[Event]) -> None:
+        try:
+            await self._pull({event.seq: event for event in events})
+        except JournalError as error:
+            # Each subscriber reads on by itself, and is told of it if that fails too.
+            _LOGGER.warning("What other processes wrote could not be read. %s", error)
+            for subscription in self._subscriptions:
+                subscription.fall_behind()
+
+    async def _pull(self, own: dict[int, Event]) -> None:
+        """Offer all that is committed and was not offered, by reading it; objects in `own` as they are."""
+        async with self._delivering:
+            more = True
+            while more:
+                page = await self._journal.read(self._position.seq, limit=_PAGE)
+                more = len(page) == _PAGE
+                if page:
+                    self._offer([own.get(event.seq, event) for event in page])
+
+    def _offer(self, events: list[Event]) -> None:
+        through = events[-1].seq
+        self._position = msgspec.structs.replace(self._position, seq=through)
+        chosen: dict[Filter | None, list[Event]] = {None: events}
+        for subscription in self._subscriptions:
+            wanted = subscription.filter
+            if wanted not in chosen:
+                chosen[wanted] = [event for event in events if wanted is None or wanted.matches(event)]
+            subscription.offer(chosen[wanted], through)
+
+    async def _look_out(self) -> None:
+        """Look for the commits of other processes, as long as there are subscribers."""
+        quiet = 0
+        while True:
+            await asyncio.sleep(_LOOK if quiet < _LOOKS else _LOOK_RARELY)
+            quiet += 1
+            try:
+                if await self._journal.changed():
+                    await self._pull({})
+                    quiet = 0
+            except JournalError as error:
+                _LOGGER.warning("What other processes wrote could not be read. %s", error)
