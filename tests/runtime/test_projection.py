@@ -137,7 +137,7 @@ def test_what_was_folded_before_changes_nothing(journal: list[Event], data: st.D
     """A batch, or its beginning, that comes once more."""
     cut = data.draw(st.integers(0, len(journal)))
 
-    assert contents(journal, journal[:cut], journal) == contents(journal)
+    assert contents(journal, journal[:cut]) == contents(journal)
 
 
 @given(journal=journals)
