@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextvars import ContextVar
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -136,7 +136,7 @@ def get_run_context() -> RunContext:
 
 
 @contextlib.contextmanager
-def tags(*new_tags: str) -> Iterator[frozenset[str]]:
+def tags(*new_tags: str) -> Generator[frozenset[str]]:
     """Add tags to every flow run and task run that is started inside of the `with`."""
     token = current_tags.set(current_tags.get() | frozenset(new_tags))
     try:

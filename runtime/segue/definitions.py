@@ -7,7 +7,7 @@ import hashlib
 import inspect
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -53,11 +53,11 @@ class Definition:
 
     def _take(self, fn: Callable[..., Any]) -> None:
         # A class method cannot be called before it is bound; until then it stands for its function.
-        called: Any = fn.__func__ if isinstance(fn, (classmethod, staticmethod)) else fn
+        called: Any = cast("Any", fn).__func__ if isinstance(fn, (classmethod, staticmethod)) else fn
         if not callable(called):
             raise TypeError(f"{fn!r} is not a function: a flow or task is made of something to call.")
-        self.fn = fn
-        functools.update_wrapper(self, called)
+        self.fn = cast("Callable[..., Any]", fn)
+        functools.update_wrapper(cast("Any", self), called)
         self.parameters = Parameters(called)
         self.kind = function_kind(called)
 

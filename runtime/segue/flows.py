@@ -73,7 +73,11 @@ def flow(fn: Any = None, /, **options: Unpack[FlowOptionsDict]) -> Any:
     Raises TypeError or ValueError, naming the option, for one that cannot work.
     """
     chosen = flow_options(options)
-    return Flow(fn, chosen) if fn is not None else lambda fn: Flow(fn, chosen)
+
+    def decorate(fn: Any) -> Flow[..., Any]:
+        return Flow(fn, chosen)
+
+    return decorate if fn is None else decorate(fn)
 
 
 __all__ = ("Flow", "flow")

@@ -214,10 +214,11 @@ class as_completed(Generic[R]):
             future.add_done_callback(lambda f: loop.call_soon_threadsafe(ended.put_nowait, f))
         deadline = None if self._timeout is None else loop.time() + self._timeout
         for arrived in range(len(self._futures)):
-            with anyio.move_on_after(None if deadline is None else deadline - loop.time()) as scope:
-                future = await ended.get()
-            if scope.cancelled_caught:
-                raise self._late(arrived)
+            try:
+                with anyio.fail_after(None if deadline is None else deadline - loop.time()):
+                    future = await ended.get()
+            except TimeoutError:
+                raise self._late(arrived) from None
             yield future
 
     def _late(self, arrived: int) -> TimeoutError:

@@ -32,8 +32,7 @@ def find_upstream(values: Iterable[Any]) -> list[Upstream]:
 
 
 def _search(value: Any, may_fail: bool, found: list[Upstream]) -> None:
-    kind = type(value)
-    if kind in LEAVES or isinstance(value, (quote, opaque)):
+    if type(value) in LEAVES or isinstance(value, (quote, opaque)):
         return
     if isinstance(value, (TaskFuture, State)):
         found.append(Upstream(cast("TaskFuture[Any] | State[Any]", value), may_fail))
@@ -71,7 +70,7 @@ def resolve_futures_to_states(value: Any) -> Any:
     for upstream in find_upstream([value]):
         if isinstance(upstream.source, TaskFuture):
             upstream.source.wait()
-    return _replaced(value, lambda source: source.state if isinstance(source, TaskFuture) else source)
+    return _replaced(value, _state)
 
 
 def resolve_futures_to_results(value: Any) -> Any:
@@ -82,7 +81,7 @@ def resolve_futures_to_results(value: Any) -> Any:
 def blocked_by(upstreams: Iterable[Upstream]) -> str | None:
     """Return the message of a run that cannot begin because of its upstream runs, or None if it can."""
     for source, may_fail in upstreams:
-        state = source.state if isinstance(source, TaskFuture) else source
+        state = _state(source)
         if state.type is StateType.COMPLETED or (may_fail and state.is_final()):
             continue
         run_id = source.task_run_id if isinstance(source, TaskFuture) else _id_of(source)
@@ -110,7 +109,7 @@ def final_state(value: Any) -> State[Any]:
     sources = returned_sources(value)
     if not sources:
         return State(StateType.COMPLETED, "Completed", data=value)
-    found = [source.state if isinstance(source, TaskFuture) else source for source in sources]
+    found = [_state(source) for source in sources]
     state = states.aggregate(found)
     if state.type is StateType.COMPLETED:
         state.data = resolved(value)
@@ -129,6 +128,10 @@ def returned_sources(value: Any) -> list[TaskFuture[Any] | State[Any]]:
         items = list(cast("list[Any]", value))
         return items if items and all(isinstance(item, (TaskFuture, State)) for item in items) else []
     return []
+
+
+def _state(source: TaskFuture[Any] | State[Any]) -> State[Any]:
+    return source.state if isinstance(source, TaskFuture) else source
 
 
 def _id_of(state: State[Any]) -> str:
@@ -154,8 +157,8 @@ def _replaced(value: Any, replace: Callable[[Any], Any]) -> Any:
     if not find_upstream([value]):
         return value
     if isinstance(value, dict):
-        items = cast("dict[Any, Any]", value).items()
-        return type(value)((key, _replaced(item, replace)) for key, item in items)  # pyright: ignore[reportUnknownVariableType]
+        mapping = cast("dict[Any, Any]", value)
+        return type(mapping)((key, _replaced(item, replace)) for key, item in mapping.items())
     parts = [_replaced(item, replace) for item in cast("list[Any]", value)]
     if hasattr(value, "_fields"):  # a named tuple takes its parts one by one
         return type(value)(*parts)

@@ -16,7 +16,7 @@ import asyncio
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -159,7 +159,7 @@ def _flow_life(options: FlowOptions, plan: Plan, invalid: str | None) -> Life:
 
 def _not_ready(plan: Plan) -> Life:
     """Record that the run will not begin, since what it depends on did not complete."""
-    state = State(StateType.PENDING, "NotReady", message=plan.not_ready or "", occurred=plan.now())
+    state: State[Any] = State(StateType.PENDING, "NotReady", message=plan.not_ready or "", occurred=plan.now())
     yield Record(state)
     return state
 
@@ -236,7 +236,7 @@ def _before_next(
 def _outcome(value: Any, plan: Plan) -> State[Any]:
     """Apply the final-state rule to what the function returned."""
     if isinstance(value, State):
-        given: State[Any] = value
+        given = cast("State[Any]", value)
         details = given.details
         if details is None or not (details.task_run_id or details.flow_run_id):
             # Made by hand: that is what the run's state shall be.

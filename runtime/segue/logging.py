@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sys
 import threading
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Generator, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -143,7 +143,7 @@ def capped(text: str, limit: int) -> str:
 
 
 @contextlib.contextmanager
-def disable_run_logger() -> Iterator[None]:
+def disable_run_logger() -> Generator[None]:
     """Silence the run loggers inside of the `with`, for tests that call `my_task.fn()`."""
     loggers = [logging.getLogger(name) for name in (FLOW_RUNS, TASK_RUNS)]
     before = [logger.disabled for logger in loggers]

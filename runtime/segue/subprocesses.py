@@ -17,6 +17,7 @@ from segue.local_backend import local_backend
 from segue.logging import capture_prints
 from segue.options import FlowOptions, TaskOptions
 from segue.records import FlowRun, TaskRun
+from segue.serializers import PickleSerializer
 from segue.settings import Settings, get_current_settings, temporary_settings
 
 
@@ -34,19 +35,15 @@ class Shipment(msgspec.Struct):
 
 def packed(value: Any) -> bytes:
     """Return the value as bytes for the other process; SerializationError says what cannot be sent."""
-    import cloudpickle  # noqa: PLC0415  only process pools need it
-
     try:
-        return cloudpickle.dumps(value)
-    except Exception as error:
-        raise SerializationError(f"{type(value).__name__} cannot be sent to another process: {error}") from error
+        return _PICKLE.dumps(value)
+    except SerializationError as error:
+        raise SerializationError(f"This cannot be sent to another process: {error}") from error
 
 
 def unpacked(data: bytes) -> Any:
     """Return the value that `packed` made into bytes."""
-    import cloudpickle  # noqa: PLC0415  only process pools need it
-
-    return cloudpickle.loads(data)
+    return _PICKLE.loads(data)
 
 
 def initialize(settings: Settings, initializer: Callable[..., Any] | None, initargs: tuple[Any, ...]) -> None:
@@ -91,5 +88,6 @@ def _elsewhere() -> None:
     """Stand for the flow's function, which runs in another process."""
 
 
+_PICKLE = PickleSerializer()
 # The settings of a pool's process hold until it ends.
 _lasting = ExitStack()

@@ -52,7 +52,7 @@ class Task(TaskDefinition, Generic[P, R]):
         future = children.submit(TaskCall(self, args, kwargs, wait_for))
         if return_state:
             future.wait()
-            return cast("Any", future.state)
+            return future.state
         return future
 
     @overload
@@ -118,7 +118,11 @@ def task(fn: Any = None, /, **options: Unpack[TaskOptionsDict]) -> Any:
     Raises TypeError or ValueError, naming the option, for one that cannot work.
     """
     chosen = task_options(options)
-    return Task(fn, chosen) if fn is not None else lambda fn: Task(fn, chosen)
+
+    def decorate(fn: Any) -> Task[..., Any]:
+        return Task(fn, chosen)
+
+    return decorate if fn is None else decorate(fn)
 
 
 def _own_arguments(kwargs: dict[str, Any]) -> tuple[Iterable[Any] | None, bool]:
@@ -135,7 +139,7 @@ def _mapped(given: dict[str, Any]) -> tuple[dict[str, list[Any]], dict[str, Any]
     for parameter, value in given.items():
         items, wrap = _items(value)
         if items is None:
-            static[parameter] = value.value if isinstance(value, unmapped) else value
+            static[parameter] = cast("unmapped[Any]", value).value if isinstance(value, unmapped) else value
         else:
             each[parameter] = [wrap(item) for item in items] if wrap else items
     if not each:

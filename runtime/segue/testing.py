@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,7 +90,7 @@ class Harness:
 
 
 @contextmanager
-def harness(clock: FakeClock | None = None) -> Iterator[Harness]:
+def harness(clock: FakeClock | None = None) -> Generator[Harness]:
     """Run flows inside of the `with` in memory: nothing is written, and only the clock's `advance` lets time pass."""
     made = Harness(clock or FakeClock())
     with use_backend(made.backend):
@@ -98,7 +98,7 @@ def harness(clock: FakeClock | None = None) -> Iterator[Harness]:
 
 
 @contextmanager
-def segue_test_harness() -> Iterator[Path]:
+def segue_test_harness() -> Generator[Path]:
     """Give the flows inside of the `with` an empty home with a journal of its own, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="segue-test-") as home, temporary_settings({"home": home}):
         try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from weakref import WeakSet
 
 import msgspec
 
 from segue import canonical, states
-from segue.cache_policies import DEFAULT, CacheKeyFnPolicy, CachePolicy
+from segue.cache_policies import DEFAULT, CacheKeyFnPolicy, CachePolicy, TaskContext
 from segue.context import FlowRunContext, TaskRunContext, World, first
 from segue.definitions import TaskDefinition
 from segue.exceptions import HashError, NotCanonical, SegueError
@@ -57,7 +57,9 @@ class Keeping(msgspec.Struct, frozen=True):
             return None
         flow = context.flow_context
         try:
-            return self.policy.compute_key(context, context.parameters, {} if flow is None else flow.parameters)
+            return self.policy.compute_key(
+                cast("TaskContext", context), context.parameters, {} if flow is None else flow.parameters
+            )
         except HashError as error:
             if context.task not in _warned:
                 _warned.add(context.task)

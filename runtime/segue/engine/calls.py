@@ -6,10 +6,10 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, Generator
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from segue import hooks
-from segue.context import RunContext, World, current_run
+from segue.context import FlowRunContext, RunContext, TaskRunContext, World, current_run
 from segue.definitions import FlowDefinition, TaskDefinition
 from segue.engine.caching import Kept
 from segue.engine.time_limits import time_limit, time_limit_async
@@ -22,16 +22,19 @@ from segue.records import CacheEntry, FlowRun, TaskRun
 from segue.retries import retry_policy
 from segue.states import FINAL_TYPES, State, StateDetails, StateType
 
+D = TypeVar("D", FlowDefinition, TaskDefinition)
+C = TypeVar("C", FlowRunContext, TaskRunContext)
 
-class RunCall:
+
+class RunCall(Generic[D, C]):
     """One run: its definition, record and context, and how each command of its life is done."""
 
     __slots__ = ()
 
-    definition: FlowDefinition | TaskDefinition
+    definition: D
     run: Any
     world: World
-    context: RunContext
+    context: C
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
 

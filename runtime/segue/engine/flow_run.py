@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from random import Random
 from typing import Any
 
@@ -39,7 +39,7 @@ from segue_events import JournalError, new_id
 _random = Random()
 
 
-class FlowCall(RunCall):
+class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
     """A flow run, from its parameters to its outcome."""
 
     __slots__ = (
@@ -57,9 +57,7 @@ class FlowCall(RunCall):
         "world",
     )
 
-    definition: FlowDefinition
     run: FlowRun
-    context: FlowRunContext
 
     def __init__(
         self, flow: FlowDefinition, args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Iterable[Any] | None
@@ -211,7 +209,7 @@ class FlowCall(RunCall):
             await children.wait_async()
 
     @contextlib.contextmanager
-    def _open_children(self) -> Iterator[FlowChildren]:
+    def _open_children(self) -> Generator[FlowChildren]:
         with self._new_runner() as runner:
             children = self.context.children = FlowChildren(runner, None)
             try:
@@ -222,7 +220,7 @@ class FlowCall(RunCall):
                 raise
 
     @contextlib.asynccontextmanager
-    async def _open_children_async(self) -> AsyncIterator[FlowChildren]:
+    async def _open_children_async(self) -> AsyncGenerator[FlowChildren]:
         loop = self.context.loop = asyncio.get_running_loop()
         install_scopes(loop)
         with self._new_runner() as runner:
@@ -271,8 +269,9 @@ class FlowCall(RunCall):
             state = await drive_async(self.life(), self)
             self._say_end(state)
         if self.parent is None:
+            flushed = asyncio.wrap_future(self.world.backend.flush())
             with anyio.CancelScope(shield=True):
-                await asyncio.wait([flushed := asyncio.wrap_future(self.world.backend.flush())])
+                await asyncio.wait([flushed])
             self._recorded(flushed.result)
             self._end_if_terminated()
         return state
@@ -296,7 +295,8 @@ class FlowCall(RunCall):
             yield item
         self._say_end(ended[0])
         if self.parent is None:
-            await asyncio.wait([flushed := asyncio.wrap_future(self.world.backend.flush())])
+            flushed = asyncio.wrap_future(self.world.backend.flush())
+            await asyncio.wait([flushed])
             self._recorded(flushed.result)
 
     def _recorded(self, flushed: Callable[[], object]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from types import FrameType
 
 from segue.exceptions import TerminationSignal
@@ -14,7 +14,7 @@ from segue.futures import running_loop
 
 
 @contextlib.contextmanager
-def termination(noticed: Callable[[], None]) -> Iterator[None]:
+def termination(noticed: Callable[[], None]) -> Generator[None]:
     """Let SIGTERM interrupt the code inside; `noticed` is called when it comes.
 
     Plain code is interrupted by TerminationSignal, a coroutine by its cancellation. A program that has a

@@ -41,7 +41,7 @@ _claims = threading.Lock()
 _random = Random()
 
 
-class TaskCall(RunCall):
+class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
     """A task run, from its identity to its outcome; as a job, it can be run once, in a thread or in a loop."""
 
     __slots__ = (
@@ -63,9 +63,8 @@ class TaskCall(RunCall):
         "world",
     )
 
-    definition: TaskDefinition
     run: TaskRun
-    context: TaskRunContext
+    future: TaskFuture[Any]
 
     def __init__(
         self, task: TaskDefinition, args: tuple[Any, ...], kwargs: dict[str, Any], wait_for: Iterable[Any] | None

@@ -7,7 +7,7 @@ import contextlib
 import ctypes
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 
 from segue.lifecycle import TimeLimitReached
 
@@ -17,10 +17,11 @@ class _Interrupt(Exception):
 
 
 @contextlib.asynccontextmanager
-async def time_limit_async(seconds: float | None) -> AsyncIterator[None]:
+async def time_limit_async(seconds: float | None) -> AsyncGenerator[None]:
     """Cancel what runs inside after `seconds` and raise TimeLimitReached; a TimeoutError of its own passes."""
+    limit = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds) as limit:
+        async with limit:
             yield
     except TimeoutError:
         if limit.expired():
@@ -29,7 +30,7 @@ async def time_limit_async(seconds: float | None) -> AsyncIterator[None]:
 
 
 @contextlib.contextmanager
-def time_limit(seconds: float | None) -> Iterator[None]:
+def time_limit(seconds: float | None) -> Generator[None]:
     """Interrupt the plain code inside after `seconds` and raise TimeLimitReached.
 
     In the main thread a signal interrupts even a blocking call. In another thread the exception arrives at
@@ -48,7 +49,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
+def _alarm(seconds: float) -> Generator[None]:
     def interrupt(*_: object) -> None:
         raise _Interrupt
 
@@ -63,7 +64,7 @@ def _alarm(seconds: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _asynchronous_exception(seconds: float) -> Iterator[None]:
+def _asynchronous_exception(seconds: float) -> Generator[None]:
     thread_id = threading.get_ident()
     lock = threading.Lock()
     over = False

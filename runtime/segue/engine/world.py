@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextvars import ContextVar
 
 from segue.backend import Backend
@@ -26,7 +26,7 @@ def world_of(context: RunContext | None) -> World:
 
 
 @contextlib.contextmanager
-def use_backend(backend: Backend) -> Iterator[None]:
+def use_backend(backend: Backend) -> Generator[None]:
     """Let runs that start inside of the `with` use this backend, whatever the settings say."""
     token = _backend.set(backend)
     try:
