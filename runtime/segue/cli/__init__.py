@@ -1,0 +1,1 @@
+"""The `segue` command: one file per noun, imported when it is called."""

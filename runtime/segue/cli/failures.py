@@ -1,0 +1,69 @@
+"""From an error to its sentence and its exit code; imported when there is an error."""
+
+import traceback
+from collections.abc import Iterator
+from typing import cast
+
+from cyclopts import CycloptsError, UnknownCommandError
+
+from segue import exceptions
+from segue.cli.errors import CommandFailed
+from segue.cli.exit_codes import ExitCode
+from segue.suggestions import did_you_mean
+from segue_events.errors import CursorError, CursorReset, EventsError
+
+__all__ = ("explain",)
+
+# The first that fits; what fits none is a bug.
+_CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
+    (CycloptsError, ExitCode.USAGE),
+    (exceptions.ParameterBindError, ExitCode.USAGE),
+    (exceptions.ParameterTypeError, ExitCode.USAGE),
+    (exceptions.AmbiguousRun, ExitCode.USAGE),
+    (exceptions.FlowNotFound, ExitCode.NOT_FOUND),
+    (exceptions.UnknownRun, ExitCode.NOT_FOUND),
+    (exceptions.SettingsError, ExitCode.CONFIGURATION),
+    (exceptions.JournalNotRecorded, ExitCode.JOURNAL),
+    (exceptions.SegueError, ExitCode.RUN_FAILED),
+    (CursorError, ExitCode.USAGE),
+    (CursorReset, ExitCode.NOT_FOUND),
+    (EventsError, ExitCode.JOURNAL),
+)
+
+
+def explain(error: BaseException) -> tuple[str, ExitCode]:
+    """Find the sentence and the exit code of an error."""
+    if isinstance(error, CommandFailed):
+        return str(error), error.code
+    if isinstance(error, BaseExceptionGroup):
+        return explain(next(_leaves(cast("BaseExceptionGroup[BaseException]", error))))
+    if isinstance(error, UnknownCommandError):
+        return _unknown_command(error), ExitCode.USAGE
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return str(error), code
+    return _as_bug(error), ExitCode.BUG
+
+
+def _unknown_command(error: UnknownCommandError) -> str:
+    # The library's own sentence would import every command.
+    name = (error.unused_tokens or [""])[0]
+    known = [command for command in error.app or () if not command.startswith("-")]
+    return f"There is no command '{name}'.{did_you_mean(name, known)} There are: {', '.join(known)}."
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(cast("BaseExceptionGroup[BaseException]", error))
+        else:
+            yield error
+
+
+def _as_bug(error: BaseException) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    what = "".join(traceback.format_exception_only(error)).strip()
+    return (
+        f"segue itself went wrong: {what} ({frame.filename}, line {frame.lineno})."
+        " With SEGUE_LOGGING_LEVEL=DEBUG the command shows where; please report it."
+    )

@@ -1,0 +1,69 @@
+"""What a command starts with: the settings, and the records to read."""
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from segue.cli.errors import CommandFailed
+from segue.cli.exit_codes import ExitCode
+from segue.cli.output import warn
+from segue.projection import RunProjection
+from segue.settings import Settings, load_settings, settings_context
+from segue.store import Store
+from segue_events.journal.sqlite import SqliteJournal
+
+__all__ = ("NothingRecorded", "Records", "configured", "reading", "writing")
+
+
+class NothingRecorded(CommandFailed):
+    """There is no journal yet."""
+
+    def __init__(self, database: Path) -> None:
+        super().__init__(f"No runs are recorded yet in {database}.", ExitCode.NOT_FOUND)
+
+
+@contextmanager
+def configured() -> Generator[Settings]:
+    """Load the settings, tell what is odd about them, and use them inside the block."""
+    loaded = load_settings()
+    for sentence in loaded.warnings:
+        warn(sentence)
+    with settings_context(loaded) as settings:
+        yield settings
+
+
+class Records(NamedTuple):
+    """What is recorded: the journal, and the store that reads its tables."""
+
+    journal: SqliteJournal
+    store: Store
+
+
+@asynccontextmanager
+async def reading() -> AsyncGenerator[Records]:
+    """Open what is recorded, to read it; raises NothingRecorded where there is no journal yet."""
+    async with _opened(read_only=True) as records:
+        yield records
+
+
+@asynccontextmanager
+async def writing() -> AsyncGenerator[Records]:
+    """Open what is recorded, to change it; raises NothingRecorded where there is no journal yet."""
+    async with _opened(read_only=False) as records:
+        yield records
+
+
+@asynccontextmanager
+async def _opened(*, read_only: bool) -> AsyncGenerator[Records]:
+    with configured() as settings:
+        if not settings.database.exists():
+            raise NothingRecorded(settings.database)
+        journal = SqliteJournal(
+            settings.database,
+            projections=[RunProjection()],
+            synchronous="FULL" if settings.durability == "full" else "NORMAL",
+            read_only=read_only,
+        )
+        async with journal:
+            yield Records(journal, Store(journal))

@@ -1,0 +1,39 @@
+"""The end of the journal, followed: events that are there, then those that come, of whatever process."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from segue.cli.session import Records
+from segue.records import FlowRun
+from segue_events import Clock, Event, Filter, Journal
+
+__all__ = ("events_of_run", "tail")
+
+BATCH = 1000
+# How often to look for what other processes have committed, in seconds.
+PAUSE = 0.05
+
+
+async def tail(journal: Journal, wanted: Filter, after: int, clock: Clock) -> AsyncGenerator[list[Event]]:
+    """Yield events behind a place of the journal in batches, for ever; an empty batch when there are no more yet."""
+    # Asked before reading, so that what is committed while we read is noticed at the next look.
+    await journal.changed()
+    while True:
+        head = await journal.head()
+        while events := await journal.read(after, wanted, BATCH):
+            after = events[-1].seq
+            yield events
+        after = max(after, head.seq)
+        yield []
+        while not await journal.changed():
+            await clock.sleep(PAUSE)
+            yield []
+
+
+async def events_of_run(records: Records, run: FlowRun, wanted: Filter, clock: Clock) -> AsyncGenerator[list[Event]]:
+    """Yield a flow run's events from its first one on, as `tail` does."""
+    first = await records.store.runs.events(run.id, limit=1)
+    after = first[0].seq - 1 if first else 0
+    async with aclosing(tail(records.journal, wanted, after, clock)) as batches:
+        async for batch in batches:
+            yield batch

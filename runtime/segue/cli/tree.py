@@ -1,0 +1,248 @@
+"""A flow run as a tree of steps, folded from its events; pure, so that it can be drawn anywhere.
+
+A step is all runs of one task in one place: the tasks that one step calls are its children. A map of 10,000 is
+therefore one step with counts, and what is kept grows with the flow's code and its running tasks, not with its history.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from segue.cli.output import Cell
+from segue.cli.text import clean_line, duration
+from segue_events import Event
+
+__all__ = ("Change", "RunTree", "Step")
+
+FINAL = frozenset({"completed", "failed", "crashed", "cancelled"})
+
+STYLES = {
+    "scheduled": "yellow",
+    "pending": "dim",
+    "running": "blue",
+    "paused": "yellow",
+    "cancelling": "yellow",
+    "completed": "green",
+    "failed": "red",
+    "crashed": "magenta",
+    "cancelled": "dim",
+}
+_ICONS = {"scheduled": "↻", "paused": "‖", "completed": "✓", "failed": "✗", "crashed": "✗", "cancelled": "∅"}
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_BAR = 20
+
+
+class Run:
+    """What is remembered of a run that has not ended."""
+
+    __slots__ = ("label", "name", "step", "type")
+
+    def __init__(self, step: "Step", name: str) -> None:
+        self.step = step
+        self.name = name
+        self.type = ""
+        self.label = ""
+
+
+class Change(NamedTuple):
+    """What one event changed: which run of which step is now in which state, and why."""
+
+    step: "Step"
+    run_name: str
+    type: str
+    label: str
+    note: str
+
+
+class Step:
+    """All runs of one task in one place of the tree."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.run_name = name
+        self.children: dict[str, Step] = {}
+        self.types: Counter[str] = Counter()
+        self.labels: Counter[str] = Counter()
+        self.started: int | None = None
+        self.ended: int | None = None
+        self.note = ""
+
+    def child(self, name: str) -> "Step":
+        """The step of this name below this one; made when it is not there."""
+        step = self.children.get(name)
+        if step is None:
+            step = self.children[name] = Step(name)
+        return step
+
+    @property
+    def total(self) -> int:
+        """How many runs there are."""
+        return self.types.total()
+
+    @property
+    def done(self) -> int:
+        """How many of them have ended."""
+        return sum(self.types[kind] for kind in FINAL)
+
+    @property
+    def type(self) -> str:
+        """The state of the step as a whole: the worst of the ended ones once all have ended."""
+        for kind in ("running", "cancelling", "paused", "scheduled", "pending", "crashed", "failed", "cancelled"):
+            if self.types[kind]:
+                return kind
+        return "completed"
+
+    def move(self, run: Run, type_: str, label: str, at: int) -> None:
+        """Count a run out of the state it was in and into another, at an instant in µs."""
+        if run.type:
+            self.types[run.type] -= 1
+            self.labels[run.label] -= 1
+        self.types[type_] += 1
+        self.labels[label] += 1
+        run.type, run.label = type_, label
+        if type_ == "running":
+            self.started = at if self.started is None else self.started
+        elif type_ in FINAL:
+            self.ended = at if self.ended is None else max(at, self.ended)
+
+
+class RunTree:
+    """The steps of one flow run."""
+
+    def __init__(self, flow_run_id: str | None = None) -> None:
+        """Fold the events of this flow run; None: of the first that begins."""
+        self.flow_run_id = flow_run_id
+        self.root = Step("")
+        self.final: str | None = None
+        self._runs: dict[str, Run] = {}
+
+    @property
+    def unfinished(self) -> int:
+        """How many runs have not ended; the flow run itself stays one of them."""
+        return len(self._runs)
+
+    def name_of(self, run_id: str) -> str | None:
+        """The name of a run that has not ended, or of the flow run itself; None for any other."""
+        run = self._runs.get(run_id)
+        return run.name if run else None
+
+    def apply(self, event: Event) -> Change | None:
+        """Fold one event; None when it changes nothing of this run."""
+        noun, _, type_ = event.kind.partition(".")
+        if event.subject not in self._runs:
+            if noun == "flow-run" and "flow" in event.payload:
+                self._begin_flow(event)
+            elif noun == "task-run" and "task" in event.payload:
+                self._begin_task(event)
+        run = self._runs.get(event.subject)
+        return self._move(event, run, type_) if run is not None and type_ in STYLES else None
+
+    def _begin_flow(self, event: Event) -> None:
+        name = str(event.payload["flow"])
+        if self.flow_run_id is None:
+            self.flow_run_id = event.subject
+        if event.subject == self.flow_run_id:
+            self.root.name = name
+            self._know(event, self.root)
+        elif above := self._runs.get(str(event.payload.get("parent", ""))):
+            self._know(event, above.step.child(name))
+
+    def _begin_task(self, event: Event) -> None:
+        above = self._runs.get(str(event.payload.get("parent", ""))) or self._runs.get(event.run)
+        if above is not None:
+            self._know(event, above.step.child(str(event.payload["task"])))
+
+    def _know(self, event: Event, step: Step) -> None:
+        step.run_name = str(event.payload.get("name", event.subject))
+        self._runs[event.subject] = Run(step, step.run_name)
+
+    def _move(self, event: Event, run: Run, type_: str) -> Change:
+        payload = event.payload
+        known_by_it = "flow" in payload or "task" in payload
+        label = type_ if known_by_it else str(payload.get("name") or type_)
+        step = run.step
+        step.move(run, type_, label, event.occurred)
+        note = _why(payload) if payload and type_ != "completed" else ""
+        if note:
+            step.note = note
+        if event.subject == self.flow_run_id:
+            self.final = type_ if type_ in FINAL else None
+        elif type_ in FINAL:
+            del self._runs[event.subject]
+        return Change(step, run.name, type_, label, note)
+
+    def lines(self, now: int, height: int = 1000) -> list[list[Cell]]:
+        """Draw the tree as at an instant, in µs, in at most `height` lines."""
+        drawn = list(_drawn(self.root, now, "", "")) if self.root.total else []
+        if len(drawn) <= height:
+            return [line for _, line in drawn]
+        # Steps that are done need the space least; the root stays.
+        room = max(height - 1, 1)
+        done = [number for number, (step, _) in enumerate(drawn) if number and step.type == "completed"]
+        hidden = set(done[: len(drawn) - room])
+        shown = [line for number, (_, line) in enumerate(drawn) if number not in hidden][:room]
+        return [*shown, [Cell(f"… {len(drawn) - len(shown)} more steps", "dim")]]
+
+
+def _why(payload: dict[str, Any]) -> str:
+    """The reason of a state, in one line: the error, or the message."""
+    error = payload.get("error")
+    text = f"{error.get('type', '')}: {error.get('message', '')}" if error else str(payload.get("message") or "")
+    first, *more = text.strip().splitlines() or [""]
+    return clean_line(first) + (" …" if more else "")
+
+
+def _drawn(step: Step, now: int, before: str, below: str) -> Iterator[tuple[Step, list[Cell]]]:
+    yield step, [Cell(before, "dim"), *_line(step, now)]
+    children = list(step.children.values())
+    for number, child in enumerate(children):
+        last = number == len(children) - 1
+        yield from _drawn(child, now, below + ("└─ " if last else "├─ "), below + ("   " if last else "│  "))
+
+
+def _line(step: Step, now: int) -> list[Cell]:
+    type_ = step.type
+    icon = _ICONS.get(type_) or ("·" if type_ == "pending" else _SPINNER[now // 100_000 % len(_SPINNER)])
+    cells = [Cell(f"{icon} ", STYLES[type_]), Cell(clean_line(step.name or "…", 60), "bold")]
+    if step.total > 1:
+        cells += _many(step, now)
+    else:
+        cells += _single(step, type_)
+    if step.started is not None:
+        end = step.ended if step.done == step.total and step.ended is not None else now
+        cells.append(Cell(f"  {duration(end - step.started)}{_left(step, now)}", "dim"))
+    if step.note and type_ != "completed":
+        cells.append(Cell(f"  {clean_line(step.note, 120)}", STYLES[type_]))
+    return cells
+
+
+def _single(step: Step, type_: str) -> list[Cell]:
+    label = next((label for label, count in step.labels.items() if count), type_)
+    shown = [] if step.run_name.startswith(step.name) else [Cell(f" {clean_line(step.run_name, 40)}", "dim")]
+    if label not in ("completed", "running"):
+        shown.append(Cell(f"  {label}", STYLES[type_]))
+    return shown
+
+
+def _many(step: Step, now: int) -> list[Cell]:
+    filled = _BAR * step.done // step.total
+    cells = [
+        Cell("  "),
+        Cell("━" * filled, "green"),
+        Cell("─" * (_BAR - filled), "dim"),
+        Cell(f" {step.done:,}/{step.total:,}"),
+    ]
+    for type_, style in STYLES.items():
+        if step.types[type_] and type_ not in ("completed", "pending"):
+            cells.append(Cell(f"  {step.types[type_]:,} {type_}", style))
+    if cached := step.labels["Cached"]:
+        cells.append(Cell(f"  {cached:,} cached", "dim"))
+    return cells
+
+
+def _left(step: Step, now: int) -> str:
+    """How long the rest of a map will take if it goes on as it did."""
+    rest = step.total - step.done
+    if step.total == 1 or not rest or not step.done or step.started is None:
+        return ""
+    return f", about {duration((now - step.started) * rest // step.done)} left"
