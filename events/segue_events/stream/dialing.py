@@ -22,7 +22,7 @@ _MAX_FRAME = 64 * 1024 * 1024
 _OPEN_SECONDS = 5.0
 _CLOSE_SECONDS = 1.0
 
-# Closed with these, a client would be turned away again: malformed, a wrong token, a hello larger than is read.
+# Closed with these, another attempt would end as this one: malformed, a wrong token, a message larger than is read.
 _FINAL_CODES = frozenset({wire.CloseCode.MALFORMED, wire.CloseCode.UNAUTHORIZED, 1009})
 _TRANSIENT_STATUSES = frozenset({408, 425, 429})
 
@@ -110,4 +110,6 @@ def _refused_by_status(url: str, error: InvalidStatus) -> Lost | StreamRefused:
 
 
 def _closed_with(error: ConnectionClosed) -> int:
-    return error.rcvd.code if error.rcvd is not None else 1006
+    """The code of the side that closed; 1006 when neither did."""
+    close = error.rcvd or error.sent
+    return close.code if close is not None else 1006

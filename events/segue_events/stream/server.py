@@ -26,6 +26,9 @@ __all__ = ("Options", "StreamServer", "serve")
 _logger = logging.getLogger("segue_events.stream.websockets")
 _logger.setLevel(logging.WARNING)
 
+# Addresses that stand for all of a machine's, and where such a server is found on the machine itself.
+_WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+
 # A close frame's reason is at most 123 bytes long; a cursor's text is shorter.
 _REASON_BYTES = 123
 
@@ -55,7 +58,8 @@ async def serve(
     token = options.get("token") or None
     if token is None and not is_loopback(host):
         raise NotExposed(host)
-    guard = Guard(hosts=(*options.get("hosts", ()), host), origins=options.get("origins", ()))
+    own = () if host in _WILDCARDS else (host,)
+    guard = Guard(hosts=(*options.get("hosts", ()), *own), origins=options.get("origins", ()))
     server = StreamServer(bus, token, guard, options.get("limits", Limits()))
     async with server.listening(host, port):
         yield server
@@ -79,7 +83,7 @@ class StreamServer:
     @property
     def url(self) -> str:
         """Where readers and writers on this machine find the stream."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        host = _WILDCARDS.get(self.host, self.host)
         return f"ws://[{host}]:{self.port}/" if ":" in host else f"ws://{host}:{self.port}/"
 
     @property

@@ -147,6 +147,24 @@ async def test_a_host_the_server_does_not_know_is_an_error_with_its_reason() -> 
             await anext(Reader(f"ws://127.1:{server.port}/"))
 
 
+async def test_a_reader_that_was_too_slow_resumes_where_it_was() -> None:
+    """It is asleep while more is sent than buffers hold; the server hangs up on it, and forgets nothing."""
+    limits = Limits(stall_seconds=0.05, closing_seconds=0.05)
+    async with (
+        MemoryJournal() as journal,
+        Bus(journal) as bus,
+        serve(bus, limits=limits) as server,
+        Reader(server.url, after="start") as reader,
+    ):
+        await reader.connect()
+        bus.publish_many([Event(kind="big", payload={"x": "y" * 100_000}) for _ in range(300)])
+        with anyio.fail_after(20):
+            await server.wait_clients(0)
+
+        assert await seqs(reader, through=300) == list(range(1, 301))
+        assert reader.connections > 1
+
+
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.lists(st.integers(0, 4000), max_size=4))
 async def test_connections_cut_anywhere_lose_nothing_and_double_nothing(relay, cuts: list[int]) -> None:
@@ -154,6 +172,17 @@ async def test_connections_cut_anywhere_lose_nothing_and_double_nothing(relay, c
         await publish(bus, 30)
         async with relay(server.port, cuts) as url, Reader(url, after="start", clock=Impatient()) as reader:
             assert await seqs(reader, through=30) == list(range(1, 31))
+
+
+async def test_a_connected_reader_misses_nothing_from_then_on() -> None:
+    async with MemoryJournal() as journal, Bus(journal) as bus, serve(bus) as server:
+        await publish(bus, 2)
+        async with Reader(server.url) as reader:
+            await reader.connect()
+            assert reader.cursor == await journal.head()
+            await publish(bus, 2)
+
+            assert await seqs(reader, through=4) == [3, 4]
 
 
 async def test_a_closed_reader_ends() -> None:
