@@ -1,7 +1,7 @@
 """Runs: reads flow runs and task runs."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from segue.exceptions import UnknownRun
 from segue.projection import TYPE_CODES
@@ -10,8 +10,8 @@ from segue.states import StateType
 from segue.store import lookup
 from segue.store.filters import Conditions, FlowRunFilter, Page, flow_run_conditions
 from segue.store.rows import FLOW_RUN, TASK_RUN, FlowRunRow, TaskRunRow, complete
-from segue.store.source import Source, event_at, events_up_to
-from segue_events import Event
+from segue.store.source import Source, event_at
+from segue_events import Event, Filter
 from segue_events.ids import id_at_rest, id_in_memory
 
 Order = Literal["newest", "oldest"]
@@ -110,18 +110,7 @@ class Runs:
 
     async def events(self, flow_run_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
         """Return up to `limit` events about a flow run (whole id), its task runs and log lines, after a seq."""
-        run: Any = id_at_rest(flow_run_id)
-        # Task runs and log lines may end after the flow run's own last event, so the last of all is looked for.
-        bounds = await self._source.query(
-            "SELECT first, (SELECT MAX(last) FROM task_run WHERE run = id),"
-            " (SELECT MAX(seq) FROM log_index WHERE run = id), last FROM flow_run WHERE id = ?",
-            (run,),
-        )
-        if not bounds:
-            return []
-        first, *lasts = bounds[0]
-        last = max(seq for seq in lasts if seq is not None)
-        return await events_up_to(self._source, flow_run_id, max(after, first - 1), last, limit)
+        return await self._source.read(after=after, filter=Filter(runs=(flow_run_id,)), limit=limit)
 
 
 def _place(cursor: str) -> tuple[int, bytes | str]:

@@ -40,18 +40,3 @@ async def events_at(source: Source, seqs: Sequence[int], filter: Filter) -> list
         found += [event for event in events if event.seq in wanted]
         left = [seq for seq in left if seq > events[-1].seq]
     return found
-
-
-async def events_up_to(source: Source, run_id: str, after: int, last: int, limit: int) -> list[Event]:
-    """Return up to `limit` of a flow run's events after the seq `after` and up to `last`.
-
-    Their seqs are looked for first: reading by filter alone would go on to the end of the journal for a run that ended
-    long ago.
-    """
-    of_run = Filter(runs=(run_id,))
-    condition, params = of_run.where()
-    rows = await source.query(
-        f"SELECT event.seq FROM event WHERE event.seq > ? AND event.seq <= ? AND {condition} ORDER BY 1 LIMIT ?",
-        (after, last, *params, limit),
-    )
-    return await events_at(source, [row[0] for row in rows], of_run)
