@@ -14,16 +14,20 @@ from segue.exceptions import FlowNotFound
 from segue.flows import Flow
 from segue.suggestions import did_you_mean
 
-__all__ = ("load_flow",)
+__all__ = ("ScriptFailed", "load_flow")
 
 Flows = dict[str, Flow[..., Any]]
+
+
+class ScriptFailed(FlowNotFound):
+    """A script or module went wrong while it was loaded; the text has its own frames."""
 
 
 def load_flow(entrypoint: str) -> Flow[..., Any]:
     """Import a script or a module and find a flow in it; without a name, its only one.
 
     The script's folder, or else the current one, is where its imports are looked for first. Raises FlowNotFound, which
-    says what is there, or what went wrong in the script, with the frames of the script only.
+    says what is there, or ScriptFailed, which says what went wrong in it.
     """
     place, name = _split(entrypoint)
     module = _from_script(Path(place)) if place.endswith(".py") else _from_module(place)
@@ -102,18 +106,18 @@ def _from_module(name: str) -> ModuleType:
 
 @contextmanager
 def _told_by_its_frames(place: str) -> Generator[None]:
-    """Turn what goes wrong in a user's script into FlowNotFound with the script's own frames."""
+    """Turn what goes wrong in a user's script into ScriptFailed with the script's own frames."""
     try:
         yield
     except FlowNotFound:
         raise
     except SystemExit as error:
-        raise FlowNotFound(
+        raise ScriptFailed(
             f"{place} ended itself with sys.exit({error.code!r}) while it was loaded;"
             " put what the script does under `if __name__ == '__main__':`."
         ) from error
     except Exception as error:
-        raise FlowNotFound(f"{place} could not be loaded:\n{_users_frames(error)}") from error
+        raise ScriptFailed(f"{place} could not be loaded:\n{_users_frames(error)}") from error
 
 
 def _users_frames(error: Exception) -> str:

@@ -142,7 +142,7 @@ def test_a_script_that_goes_wrong_shows_its_own_frames(segue: Command, script: P
     script.write_text("def f():\n    1 / 0\nf()\n")
     done = segue("run", f"{script}:f")
 
-    assert done.code == 3
+    assert done.code == 1
     assert "ZeroDivisionError" in done.err
     assert f'File "{script}", line 2, in f' in done.err
     assert "entrypoints.py" not in done.err

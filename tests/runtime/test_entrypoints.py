@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segue.entrypoints import load_flow
+from segue.entrypoints import ScriptFailed, load_flow
 from segue.exceptions import FlowNotFound
 
 SCRIPT = """\
@@ -106,7 +106,7 @@ def test_what_is_not_there_is_told_in_a_sentence(folder: Path, entrypoint: str, 
 def test_what_goes_wrong_in_a_script_is_shown_with_its_own_frames_only(folder: Path, text: str, told: str) -> None:
     (folder / "broken.py").write_text(text)
 
-    with pytest.raises(FlowNotFound) as caught:
+    with pytest.raises(ScriptFailed) as caught:
         load_flow("broken.py:f")
 
     sentence = str(caught.value)
@@ -119,12 +119,12 @@ def test_what_goes_wrong_in_a_script_is_shown_with_its_own_frames_only(folder: P
 def test_a_module_that_goes_wrong_shows_its_own_frames_too(folder: Path) -> None:
     (folder / "broken.py").write_text("import nothing_of_this_name\n")
 
-    with pytest.raises(FlowNotFound, match=r"broken could not be loaded:\n.*broken.py"):
+    with pytest.raises(ScriptFailed, match=r"broken could not be loaded:\n.*broken.py"):
         load_flow("broken:f")
 
 
 def test_a_script_that_exits_is_told_what_to_do(folder: Path) -> None:
     (folder / "quits.py").write_text("import sys\nsys.exit(3)\n")
 
-    with pytest.raises(FlowNotFound, match=r"ended itself with sys.exit\(3\)"):
+    with pytest.raises(ScriptFailed, match=r"ended itself with sys.exit\(3\)"):
         load_flow("quits.py:f")

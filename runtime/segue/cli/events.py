@@ -35,7 +35,7 @@ class StreamOptions:
         str | None, Parameter(help="Only events of this flow run: its id, the beginning of it, or its name.")
     ] = None
     from_: Annotated[
-        str | None, Parameter(name="--from", help="Where to begin: behind a cursor, or at the start; by default now.")
+        str | None, Parameter(name="--from", help="Where to begin: behind a cursor, or at start (0); by default now.")
     ] = None
     follow: Annotated[bool, Parameter(help="Wait for events to come, or stop behind the last one.")] = True
     limit: Annotated[int | None, Parameter(name=["--limit", "-l"], help="Stop after so many events.")] = None
@@ -82,7 +82,7 @@ async def _begin(journal: Journal, place: str) -> Cursor:
     head = await journal.head()
     if not place:
         return head
-    if place == "start":
+    if place in ("start", "0"):
         return msgspec.structs.replace(head, seq=0)
     cursor = Cursor.parse(place)
     await journal.check_cursor(cursor)

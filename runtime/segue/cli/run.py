@@ -9,13 +9,13 @@ from typing import Annotated, Any, cast
 from cyclopts import Parameter
 
 from segue.cli.arguments import flow_parameters
-from segue.cli.errors import Usage
+from segue.cli.errors import CommandFailed, Usage
 from segue.cli.exit_codes import ExitCode
 from segue.cli.outcomes import say_outcome
 from segue.cli.session import configured
 from segue.cli.tree import RunTree
 from segue.cli.views import View, choose_view
-from segue.entrypoints import load_flow
+from segue.entrypoints import ScriptFailed, load_flow
 from segue.exceptions import SegueError
 from segue.flows import RESERVED, Flow
 from segue.host import Host, close_hosts, current_host
@@ -44,12 +44,19 @@ def run(
         if name in parameters:
             raise Usage(f"'{name}' is not a parameter that a flow can have.")
     with configured() as settings:
-        flow = load_flow(entrypoint)
+        flow = _load(entrypoint)
         host = current_host(settings)
         try:
             return _run(flow, parameters, host, watch)
         finally:
             close_hosts()
+
+
+def _load(entrypoint: str) -> Flow[..., Any]:
+    try:
+        return load_flow(entrypoint)
+    except ScriptFailed as error:
+        raise CommandFailed(str(error), ExitCode.RUN_FAILED) from error
 
 
 def _run(flow: Flow[..., Any], parameters: dict[str, Any], host: Host, watch: bool) -> ExitCode:
