@@ -3,7 +3,7 @@
 import base64
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
 import anyio
@@ -147,6 +147,21 @@ async def test_a_server_that_stops_tells_where_to_resume() -> None:
     assert isinstance(said[-1], wire.Bye)
     assert said[-1].cursor == reason
     assert reason.endswith(":1")
+
+
+@pytest.mark.parametrize("after", ["now", None])
+async def test_a_bus_that_ends_first_sends_the_clients_away(after: str | None) -> None:
+    async with MemoryJournal() as journal, AsyncExitStack() as stack:
+        async with Bus(journal) as bus:
+            server = await stack.enter_async_context(serve(bus))
+            client = await stack.enter_async_context(connect(server.url))
+            await client.send(wire.encode(wire.Hello(after=after)), text=True)
+            await client.recv()
+        await client.send(batch(1, size=1), text=True)
+        said, code, _ = await closed(client)
+
+        assert code == wire.CloseCode.RESTARTING
+        assert isinstance(said[-1], wire.Bye)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
