@@ -28,5 +28,7 @@ from segue_events.journal import Journal as Journal
 from segue_events.journal import Projection as Projection
 from segue_events.journal import Write as Write
 from segue_events.journal.memory import MemoryJournal as MemoryJournal
+from segue_events.journal.sqlite import JournalStatistics as JournalStatistics
+from segue_events.journal.sqlite import SqliteJournal as SqliteJournal
 from segue_events.subscription import Subscription as Subscription
 from segue_events.subscription import SubscriptionStatistics as SubscriptionStatistics

@@ -1,0 +1,223 @@
+"""One SQLite connection in a thread of its own, by aiosqlite; statements of many rows; errors as sentences."""
+
+import errno
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import aiosqlite
+import anyio
+
+from segue_events.errors import (
+    JournalCorrupt,
+    JournalError,
+    JournalFull,
+    JournalLocked,
+    JournalUnwritable,
+)
+
+__all__ = ("Database", "connect", "failure", "in_parts", "insert", "marks", "statements")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# SQLite's bound is 32,766 variables; a statement's text and program grow with them.
+_VARIABLES = 32_000
+_LARGEST_CHUNK = 1024
+_CACHED_STATEMENTS = 256
+_VALUES_PER_QUERY = 500
+_BUSY_SECONDS = 10.0
+
+
+def connect(path: str | Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Return a plain connection to the database; transactions are the caller's."""
+    mode = "ro" if read_only else "rwc"
+    return sqlite3.connect(
+        f"{Path(path).absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        cached_statements=_CACHED_STATEMENTS,
+    )
+
+
+class Database:
+    """A connection that lives in its own thread, from `open` to `close`.
+
+    `opening` makes the connection in that thread, `closing` ends it there; what `opening` raises is raised by `open`,
+    and leaves neither connection nor thread. `run` may be called in any loop.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        opening: Callable[[], sqlite3.Connection],
+        closing: Callable[[sqlite3.Connection], None] = sqlite3.Connection.close,
+    ) -> None:
+        self._path = path
+        self._opening = opening
+        self._closing = closing
+        self._connection: aiosqlite.Connection | None = None
+        # Calls under way; appending and popping need no lock.
+        self._calls: deque[None] = deque()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call is under way."""
+        return bool(self._calls)
+
+    async def open(self) -> None:
+        """Start the thread and connect."""
+        connection = aiosqlite.Connection(self._open, 64)
+        # Left half open, the thread would keep the interpreter from ending.
+        with anyio.CancelScope(shield=True):
+            try:
+                await connection
+            except (sqlite3.Error, OSError) as error:
+                raise failure(error, self._path) from error
+        self._connection = connection
+
+    def _open(self) -> sqlite3.Connection:
+        self._raw = self._opening()
+        return self._raw
+
+    async def close(self) -> None:
+        """Do what was asked for before, disconnect, and end the thread; safe to call twice."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._call(connection, self._closing)
+            except (sqlite3.Error, OSError) as error:
+                raise failure(error, self._path) from error
+            finally:
+                await connection.close()
+
+    async def run(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call the function with the connection in its thread; errors of SQLite become JournalErrors."""
+        connection = self._connection
+        if connection is None:
+            raise JournalError(f"The journal {self._path} is not open; use `async with`, or open it first.")
+        self._calls.append(None)
+        try:
+            return await self._call(connection, work, *args, **kwargs)
+        except (sqlite3.Error, OSError) as error:
+            raise failure(error, self._path) from error
+        finally:
+            self._calls.pop()
+
+    async def _call(
+        self,
+        connection: aiosqlite.Connection,
+        work: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        # aiosqlite has no public way to run a function in its thread, and a hop for each statement costs too much.
+        return await connection._execute(work, self._raw, *args, **kwargs)  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType, reportUnknownMemberType]  # noqa: SLF001
+
+
+# --- statements ---
+
+
+def insert(connection: sqlite3.Connection, parts: tuple[str, str, str], values: list[Any], width: int) -> int:
+    """Insert rows of `width` values, which follow one another in `values`; return how many were inserted or changed.
+
+    `parts` are a statement's head, the placeholder of one row, and its tail. Few sizes of statement are used, so that
+    SQLite finds them prepared; one of many rows is one step, in which Python's lock is given away once.
+    """
+    begin, changed = 0, 0
+    while begin < len(values):
+        size = _chunk(len(values) // width - begin // width, width)
+        end = begin + size * width
+        part = values if begin == 0 and end == len(values) else values[begin:end]
+        changed += connection.execute(_statement(parts, size), part).rowcount
+        begin = end
+    return changed
+
+
+def _chunk(rows: int, width: int) -> int:
+    """The largest power of two that is at most `rows` and fits into a statement."""
+    return 1 << (min(rows, _LARGEST_CHUNK, max(_VARIABLES // width, 1)).bit_length() - 1)
+
+
+@lru_cache(maxsize=_CACHED_STATEMENTS)
+def _statement(parts: tuple[str, str, str], size: int) -> str:
+    head, row, tail = parts
+    return f"{head} {', '.join([row] * size)} {tail}"
+
+
+def statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script, to be executed in one transaction, which `executescript` would end."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement
+
+
+def marks(values: Sequence[object]) -> str:
+    """As many question marks as there are values, for an IN."""
+    return ",".join("?" * len(values))
+
+
+def in_parts(connection: sqlite3.Connection, query: str, values: Iterable[object]) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a query that ends with IN, for any number of values."""
+    remaining = list(values)
+    for begin in range(0, len(remaining), _VALUES_PER_QUERY):
+        part = remaining[begin : begin + _VALUES_PER_QUERY]
+        yield from connection.execute(f"{query} ({marks(part)})", part)
+
+
+# --- errors ---
+
+
+def failure(error: sqlite3.Error | OSError, path: Path) -> JournalError:
+    """Return what an error of SQLite or of the system means for the journal at this path."""
+    kind, sentence = _meaning(error)
+    return kind(sentence.format(path=path, folder=path.parent, reason=error))
+
+
+_FULL = JournalFull, "There is no room on the disk for the journal {path}; make some, and writing goes on by itself."
+_UNWRITABLE = (
+    JournalUnwritable,
+    "The journal {path} cannot be written ({reason}); let this user write the folder {folder}, or choose another one.",
+)
+_CORRUPT = (
+    JournalCorrupt,
+    "The journal {path} is damaged or is no journal ({reason}); restore a backup, or move the file away to begin anew.",
+)
+_LOCKED = (
+    JournalLocked,
+    "Another program holds the database {path} ({reason}); end what has it open for writing, such as an SQLite shell.",
+)
+_OTHER = JournalError, "The journal {path} failed: {reason}."
+
+_MEANINGS: dict[int, tuple[type[JournalError], str]] = {
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_CORRUPT: _CORRUPT,
+    sqlite3.SQLITE_NOTADB: _CORRUPT,
+    sqlite3.SQLITE_CANTOPEN: _UNWRITABLE,
+    sqlite3.SQLITE_READONLY: _UNWRITABLE,
+    sqlite3.SQLITE_PERM: _UNWRITABLE,
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+}
+
+
+def _meaning(error: sqlite3.Error | OSError) -> tuple[type[JournalError], str]:
+    if isinstance(error, sqlite3.Error):
+        # The lowest byte is the kind of error, the others its details.
+        return _MEANINGS.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, _OTHER)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _FULL
+    return (
+        _UNWRITABLE if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR) else _OTHER
+    )
