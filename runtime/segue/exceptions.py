@@ -244,15 +244,15 @@ class UnknownRun(SegueError):
 class AmbiguousRun(SegueError):
     """Several runs have this beginning of an id, or this name."""
 
-    def __init__(self, wanted: str, candidates: Sequence[str]) -> None:
-        super().__init__(
-            f"'{wanted}' may be any of {len(candidates)} runs: {', '.join(candidates)}. Give more of the id."
-        )
+    def __init__(self, wanted: str, candidates: Sequence[str], more: bool = False) -> None:
+        number = f"more than {len(candidates)} runs, such as" if more else f"{len(candidates)} runs:"
+        super().__init__(f"'{wanted}' may be any of {number} {', '.join(candidates)}. Give more of the id.")
         self.wanted = wanted
         self.candidates = tuple(candidates)
+        self.more = more
 
-    def __reduce__(self) -> tuple[type, tuple[str, Sequence[str]]]:
-        return type(self), (self.wanted, self.candidates)
+    def __reduce__(self) -> tuple[type, tuple[str, Sequence[str], bool]]:
+        return type(self), (self.wanted, self.candidates, self.more)
 
 
 # --- control flow ---

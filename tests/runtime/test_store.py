@@ -151,9 +151,20 @@ async def test_what_several_runs_have_is_ambiguous(recorder: Recorder, wanted: s
     await recorder.flow_run(ETL)
     await recorder.flow_run(REPORT)
 
-    with pytest.raises(AmbiguousRun, match=f"may be any of 2 runs: {ETL}, {REPORT}") as refused:
+    with pytest.raises(AmbiguousRun, match=f"may be any of 2 runs: {ETL}, {REPORT}. Give") as refused:
         await recorder.store.runs.flow_run(wanted)
     assert refused.value.candidates == (ETL, REPORT)
+
+
+async def test_not_all_of_many_candidates_are_listed(recorder: Recorder) -> None:
+    """The error says that there are more."""
+    for number in range(6):
+        await recorder.flow_run(f"019e0001-0000-7000-8000-00000000000{number}")
+
+    with pytest.raises(
+        AmbiguousRun, match=r"may be any of more than 5 runs, such as 019e.*000004\. Give more of the id\."
+    ):
+        await recorder.store.runs.flow_run("019e")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,8 @@ async def _find(source: Source, wanted: str, kind: _Kind) -> tuple[Any, ...]:
         if len(found) == 1:
             return found[0]
         if found:
-            raise AmbiguousRun(wanted, [id_in_memory(row[0]) for row in found])
+            candidates = [id_in_memory(row[0]) for row in found]
+            raise AmbiguousRun(wanted, candidates[:MAX_CANDIDATES], len(candidates) > MAX_CANDIDATES)
     raise UnknownRun(wanted, await _nearest(source, wanted))
 
 
