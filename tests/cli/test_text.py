@@ -58,7 +58,8 @@ def test_how_long_ago() -> None:
 
     assert ago(now + 5, now) == "just now"
     assert ago(now - 7 * SECOND, now) == "7 s ago"
-    assert ago(now - 125 * SECOND, now) == "2 min 5 s ago"
+    assert ago(now - 125 * SECOND, now) == "2 min ago"
+    assert ago(now - 47 * HOUR, now) == "1 d ago"
 
 
 def test_an_instant_for_programs_is_utc_to_the_microsecond() -> None:

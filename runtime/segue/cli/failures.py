@@ -39,6 +39,9 @@ def explain(error: BaseException) -> tuple[str, ExitCode]:
         return explain(next(_leaves(cast("BaseExceptionGroup[BaseException]", error))))
     if isinstance(error, UnknownCommandError):
         return _unknown_command(error), ExitCode.USAGE
+    if isinstance(error, OSError):
+        place = f": {error.filename}" if error.filename else ""
+        return f"The operating system refuses: {error.strerror or error}{place}.", ExitCode.JOURNAL
     for kind, code in _CODES:
         if isinstance(error, kind):
             return str(error), code

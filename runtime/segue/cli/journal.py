@@ -59,8 +59,18 @@ async def backup(target: Annotated[Path, Parameter(help="The file to write; it m
 async def status(*, output: OutputForm = "text") -> None:
     """Show where the journal is, how large, and how far it goes."""
     async with reading() as (journal, _):
-        statistics = await journal.statistics()
+        found = await journal.statistics()
+        cursor = await journal.head()
     if output == "json":
-        say_json(statistics)
-    else:
-        fields([(name.replace("_", " ").capitalize(), str(value)) for name, value in statistics.items()])
+        say_json({"path": str(journal.path), "cursor": str(cursor), **found._asdict()})
+        return
+    deleted = f", of which those up to {found.floor:,} are deleted" if found.floor else ""
+    fields(
+        [
+            ("Journal", Cell(str(journal.path), "bold")),
+            ("Events", f"{found.head:,}{deleted}"),
+            ("Cursor", str(cursor)),
+            ("Size", f"{found.bytes:,} bytes, {found.free_bytes:,} of them free"),
+            ("Log", f"{found.log_bytes:,} bytes not yet in the file" if found.log_bytes else ""),
+        ]
+    )

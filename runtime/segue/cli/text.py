@@ -54,11 +54,14 @@ def duration(microseconds: int) -> str:
 
 
 def ago(then: int, now: int) -> str:
-    """Say how long before `now` an instant was; both in µs since the epoch."""
-    passed = now - then
-    if passed < _SECOND:
+    """Say roughly how long before `now` an instant was; both in µs since the epoch."""
+    passed = (now - then) // _SECOND
+    if passed < 1:
         return "just now"
-    return f"{passed // _SECOND} s ago" if passed < 60 * _SECOND else f"{duration(passed)} ago"
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if passed >= size:
+            return f"{passed // size} {unit} ago"
+    return f"{passed} s ago"
 
 
 def instant(microseconds: int) -> str:
