@@ -50,7 +50,7 @@ __all__ = (
 VERSION = 1
 
 _MAX_GLOBS = 100
-_MAX_STARS = 4
+_MAX_STARS = 2
 
 # seq, id, occurred (µs), kind, run, subject, payload; seq is 0 on its way to the journal.
 Row: TypeAlias = tuple[int, str, int, str, str, str, dict[str, Any]]

@@ -172,20 +172,36 @@ async def test_a_server_beyond_this_machine_needs_a_token(host: str) -> None:
                 pass
 
 
-async def test_a_client_that_never_reads_is_closed_and_hurts_nobody() -> None:
-    """Its socket is full after some megabytes; the publisher's commits and another reader go on."""
+async def test_a_client_that_never_reads_holds_up_nobody() -> None:
+    """It is still there, its buffers full, when everything is committed and another reader has it all."""
+    limits = Limits(stall_seconds=60, closing_seconds=0.05)
+    async with MemoryJournal() as journal, Bus(journal) as bus, serve(bus, limits=limits) as server:
+        with await deaf_client(server):
+            await read_much(bus, server)
+            with anyio.fail_after(5):
+                await server.wait_clients(1)
+
+            assert bus.backlog == 0
+
+
+async def test_a_client_that_never_reads_is_closed() -> None:
     limits = Limits(stall_seconds=0.05, closing_seconds=0.05)
     async with MemoryJournal() as journal, Bus(journal) as bus, serve(bus, limits=limits) as server:
-        deaf = await deaf_client(server)
-        async with Reader(server.url, after="start") as reader:
-            for number in range(200):
-                bus.publish(Event(kind="big", payload={"n": number, "x": "y" * 100_000}))
+        with await deaf_client(server):
+            await read_much(bus, server)
             with anyio.fail_after(20):
-                await bus.flushed()
-                while (await anext(reader))[-1].seq < 200:
-                    pass
-                await server.wait_clients(1)
-        deaf.close()
+                await server.wait_clients(0)
+
+
+async def read_much(bus: Bus, server: StreamServer) -> None:
+    """Publish, and read, more than the buffers of a socket hold."""
+    async with Reader(server.url) as reader:
+        await reader.connect()
+        bus.publish_many([Event(kind="big", payload={"x": "y" * 100_000}) for _ in range(200)])
+        with anyio.fail_after(20):
+            await bus.flushed()
+            while (await anext(reader))[-1].seq < 200:
+                pass
 
 
 async def deaf_client(server: StreamServer) -> socket.socket:
