@@ -35,6 +35,7 @@ MAX_SIZE = 16 * 1024 * 1024
 _LEAST, _MOST = -(2**63), 2**64 - 1
 # Up to so many values, looking at each of them is faster than looking at the set of their types first.
 _FEW = 8
+_SIMPLE = frozenset({str, int, bool, type(None)})
 _TEXTS = frozenset({str, type(None), bool})
 _URLSAFE = bytes.maketrans(b"+/", b"-_")
 _UNREADABLE = (msgspec.MsgspecError, ValueError, ArithmeticError, TypeError, LookupError, AttributeError, RuntimeError)
@@ -89,6 +90,19 @@ def digest(*parts: Any, limit: int = MAX_SIZE) -> str:
     except _TooLargeError:
         raise NotCanonical("value", f"tuple of more than {limit} bytes") from None
     return digest_of(text)
+
+
+def digest_of_call(name: str, parameters: dict[str, Any], limit: int = MAX_SIZE) -> str:
+    """Return the digest of a function's name and its parameters by name, which differs for calls that differ.
+
+    Quick where all values are texts, numbers and the like, as in most calls. Raises NotCanonical as `digest` does.
+    """
+    if _SIMPLE.issuperset(map(type, parameters.values())):
+        try:
+            return digest_of(_write_sorted((name, parameters)))
+        except (ValueError, UnicodeError):
+            pass  # a number of thousands of digits, or a lone surrogate
+    return digest(name, parameters, limit=limit)
 
 
 def digest_of(text: bytes) -> str:

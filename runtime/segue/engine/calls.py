@@ -16,11 +16,11 @@ from segue.engine.time_limits import time_limit, time_limit_async
 from segue.futures import TaskFuture, wait
 from segue.inputs import LEAVES, returned_sources
 from segue.keys import Scope, current_scope
-from segue.lifecycle import ERROR, Ask, Command, Fire, Invoke, Keep, Lookup, Record, Say, Sleep
+from segue.lifecycle import ERROR, Ask, Command, Fire, Invoke, Keep, Lookup, Say, Sleep
 from segue.logging import RunLogger, capture_prints
-from segue.records import CacheEntry, FlowRun, TaskRun
+from segue.records import CacheEntry, FlowRun
 from segue.retries import retry_policy
-from segue.states import FINAL_TYPES, State, StateDetails, StateType
+from segue.states import State, StateDetails
 
 D = TypeVar("D", FlowDefinition, TaskDefinition)
 C = TypeVar("C", FlowRunContext, TaskRunContext)
@@ -70,8 +70,6 @@ class RunCall(Generic[D, C]):
     def perform(self, command: Command) -> Any:
         """Do a command in plain code and return its answer."""
         match command:
-            case Record(state, kept):
-                self.record(state, kept)
             case Say(level, text):
                 self.logger().log(level, "%s", text)
             case Sleep(seconds):
@@ -203,17 +201,6 @@ class RunCall(Generic[D, C]):
                 yield item
         finally:
             await generator.aclose()
-
-
-def enter(run: FlowRun | TaskRun, state: State[Any]) -> None:
-    """Make `state` the state of a run's record, and count and time the run by it."""
-    run.state = state
-    if state.type is StateType.RUNNING:
-        run.run_count += 1
-        if run.started is None:
-            run.started = state.occurred
-    elif state.type in FINAL_TYPES:
-        run.ended = state.occurred
 
 
 # The settings' retries are the same for nearly every run: one policy is made of them, not one for each run.

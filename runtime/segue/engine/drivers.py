@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Protocol
 
-from segue.lifecycle import Command, Invoke, Life, Record, Say
+from segue.lifecycle import Command, Invoke, Life, Record
 from segue.states import State
 
 
 class Call(Protocol):
     """A run as its driver sees it."""
+
+    def record(self, state: State[Any], kept: Any) -> None:
+        """Make this the run's state."""
+        ...
 
     def perform(self, command: Command) -> Any:
         """Do a command in plain code and return its answer."""
@@ -111,7 +115,10 @@ def _advance(life: Life, call: Call, reply: Any, error: BaseException | None) ->
             return command
         reply = error = None
         try:
-            reply = call.perform(command)
+            if type(command) is Record:
+                call.record(command.state, command.kept)
+            else:
+                reply = call.perform(command)
         except BaseException as raised:
             error = raised
 
@@ -122,14 +129,13 @@ async def _advance_async(life: Life, call: Call, reply: Any, error: BaseExceptio
             command = life.send(reply) if error is None else life.throw(error)
         except StopIteration as end:
             return end.value
-        kind = type(command)
-        if kind is Invoke:
-            return command  # pyright: ignore[reportReturnType]
+        if type(command) is Invoke:
+            return command
         reply = error = None
         try:
-            # Recording and logging are synchronous everywhere: no coroutine for the most frequent commands.
-            if kind is Record or kind is Say:
-                reply = call.perform(command)
+            # Recording is the same in plain code and in coroutines, and by far the most frequent.
+            if type(command) is Record:
+                call.record(command.state, command.kept)
             else:
                 reply = await call.perform_async(command)
         except BaseException as raised:

@@ -14,11 +14,11 @@ from typing import Any
 import anyio
 
 from segue import run_events, states
-from segue.canonical import digest
+from segue.canonical import digest_of_call
 from segue.context import FlowRunContext, current_run, current_tags, flow_context_of
 from segue.definitions import FlowDefinition
 from segue.engine.caching import Keeping, Kept, inline, keeping_of_flow
-from segue.engine.calls import RunCall, default_policy, enter
+from segue.engine.calls import RunCall, default_policy
 from segue.engine.children import FlowChildren
 from segue.engine.drivers import drive, drive_async, drive_async_generator, drive_generator
 from segue.engine.outcomes import user_error
@@ -87,7 +87,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
             root_id = above.flow_run.root_id
             scope = current_scope.get() or Scope()
             try:
-                inputs = digest(flow.name, self.parameters)
+                inputs = digest_of_call(flow.name, self.parameters)
             except NotCanonical:
                 inputs = ""
             key = f"{scope.path}/{flow.name}#{inputs}#{scope.ordinal(inputs or flow.name)}@{above.flow_run.run_count}"
@@ -156,7 +156,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
 
     def record(self, state: State[Any], kept: Kept | None) -> None:
         """Make `state` the run's state and publish its event, with the value where that is small and plain."""
-        enter(self.run, state)
+        self.run.enter(state)
         result = None
         if state.type is StateType.COMPLETED and (kept is None or kept.ref is None):
             result = inline(state.data, self.world.settings.results_inline_limit)

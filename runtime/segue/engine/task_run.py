@@ -11,11 +11,11 @@ from random import Random
 from typing import Any
 
 from segue import run_events, states
-from segue.canonical import digest
+from segue.canonical import digest_of_call
 from segue.context import FlowRunContext, TaskRunContext, current_run, current_tags, flow_context_of
 from segue.definitions import TaskDefinition
 from segue.engine.caching import Keeping, Kept, inline, keeping_of_task
-from segue.engine.calls import RunCall, default_policy, enter
+from segue.engine.calls import RunCall, default_policy
 from segue.engine.drivers import drive, drive_async, drive_async_generator, drive_generator
 from segue.engine.world import world_of
 from segue.exceptions import NotCanonical
@@ -116,7 +116,7 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         if self.upstream:
             parameters = {name: traced(value) for name, value in parameters.items()}
         try:
-            return digest(self.definition.name, parameters)
+            return digest_of_call(self.definition.name, parameters)
         except NotCanonical:
             return ""
 
@@ -179,7 +179,7 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
     def record(self, state: State[Any], kept: Kept | None) -> None:
         """Make `state` the run's state and publish its event, with the value where that is small and plain."""
         run = self.run
-        enter(run, state)
+        run.enter(state)
         result = None
         if state.type is StateType.COMPLETED and (kept is None or kept.ref is None):
             result = inline(state.data, self.world.settings.results_inline_limit)
