@@ -1,6 +1,5 @@
 """A client's connection to a stream: dialled, greeted, its errors sorted into those worth another try and the rest."""
 
-import logging
 from urllib.parse import urlsplit
 
 import anyio
@@ -10,12 +9,9 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 from segue_events.stream import wire
 from segue_events.stream.failures import StreamRefused
 from segue_events.stream.guard import is_loopback
+from segue_events.stream.quiet import LOGGER
 
 __all__ = ("Line", "Lost", "dial")
-
-# At DEBUG, websockets logs the frames themselves, and the first of them holds the token.
-_logger = logging.getLogger("segue_events.stream.websockets")
-_logger.setLevel(logging.WARNING)
 
 # Nobody but the server sends to a client, and one event may be larger than the frames a server cuts.
 _MAX_FRAME = 64 * 1024 * 1024
@@ -86,7 +82,7 @@ async def dial(url: str, side: wire.ClientSide) -> Line:
             open_timeout=_OPEN_SECONDS,
             close_timeout=_CLOSE_SECONDS,
             max_size=_MAX_FRAME,
-            logger=_logger,
+            logger=LOGGER,
         )
     except InvalidStatus as error:
         raise _refused_by_status(url, error) from error
@@ -97,7 +93,11 @@ async def dial(url: str, side: wire.ClientSide) -> Line:
     except OSError as error:  # TimeoutError is one of them
         raise Lost(f"{url} cannot be reached: {error}") from error
     line = Line(url, connection, side)
-    await line.send(side.greet())
+    try:
+        await line.send(side.greet())
+    except BaseException:  # a cancellation too would leave the connection to nobody
+        connection.transport.abort()
+        raise
     return line
 
 

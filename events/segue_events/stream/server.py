@@ -1,6 +1,5 @@
 """A stream of one bus on a port of its own: the websockets shell around sessions."""
 
-import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -18,13 +17,10 @@ from segue_events.stream.failures import NotExposed
 from segue_events.stream.frames import FrameCache
 from segue_events.stream.guard import Guard, is_loopback
 from segue_events.stream.limits import Limits
+from segue_events.stream.quiet import LOGGER
 from segue_events.stream.session import Disconnected, Session
 
 __all__ = ("Options", "StreamServer", "serve")
-
-# At DEBUG, websockets logs the frames themselves, and the first of them holds the token.
-_logger = logging.getLogger("segue_events.stream.websockets")
-_logger.setLevel(logging.WARNING)
 
 # Addresses that stand for all of a machine's, and where such a server is found on the machine itself.
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -125,7 +121,7 @@ class StreamServer:
             max_size=self._limits.hello_bytes,
             max_queue=4,
             write_limit=self._limits.unsent_bytes,
-            logger=_logger,
+            logger=LOGGER,
         )
 
     def _screen(self, connection: ServerConnection, request: Request) -> Response | None:

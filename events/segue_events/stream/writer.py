@@ -23,6 +23,8 @@ __all__ = ("Writer",)
 
 # What surrounds the rows of a publish message is well below this.
 _ENVELOPE = 1024
+# The largest event, as rows go: what a server takes by default, without the rest of the message.
+_MAX_EVENT = 1024 * 1024 - _ENVELOPE
 # Batches on their way at a time: enough to keep a server busy over a distance, few enough to bound its memory.
 _WINDOW = 8
 _BATCH_BYTES = 256 * 1024
@@ -34,9 +36,8 @@ class Writer:
     Events are sent in batches, in order, and sent again until they are acknowledged, which the server does once they
     are committed; their ids keep a second arrival from being stored twice.
 
-    `spool_bytes` bounds what is held while the server is away; `max_event` is the largest event a server takes;
-    `closing_seconds` is how long leaving the context waits for the last acknowledgement before it raises
-    Unacknowledged.
+    `spool_bytes` bounds what is held until it is acknowledged; `closing_seconds` is how long leaving the context waits
+    for the last acknowledgement before it raises Unacknowledged.
     """
 
     def __init__(
@@ -54,7 +55,6 @@ class Writer:
         self._closing_seconds = closing_seconds
         self._clock = clock or SystemClock()
         self._name = new_id()
-        self._max_event = 1024 * 1024 - _ENVELOPE
         self._delays = _delays()
         self._failure: StreamError | None = None
         self._trouble = "no connection yet"
@@ -62,7 +62,6 @@ class Writer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()  # something to send, or room to send it
         self._progress = asyncio.Event()  # something was acknowledged, or never will be
-        self._group: TaskGroup = anyio.create_task_group()
 
     @property
     def failure(self) -> StreamError | None:
@@ -71,6 +70,7 @@ class Writer:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
+        self._group: TaskGroup = anyio.create_task_group()
         await self._group.__aenter__()
         self._group.start_soon(self._run)
         return self
@@ -99,8 +99,8 @@ class Writer:
         event.occurred = event.occurred or self._clock.now_us()
         payload = seal(event)
         row = wire.event_row(event, payload)
-        if len(row) > self._max_event:
-            raise EventTooLarge(event.kind, len(row), self._max_event)
+        if len(row) > _MAX_EVENT:
+            raise EventTooLarge(event.kind, len(row), _MAX_EVENT)
         self._spool.put(row)
         if self._loop is not None and not self._wake.is_set():
             self._loop.call_soon_threadsafe(self._wake.set)

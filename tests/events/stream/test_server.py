@@ -1,6 +1,7 @@
 """The server on real sockets of 127.0.0.1: who is let in, and what becomes of those who misbehave."""
 
 import base64
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from segue_events import Bus, Event
 from segue_events.journal.memory import MemoryJournal
-from segue_events.stream import Limits, NotExposed, Reader, StreamServer, serve, wire
+from segue_events.stream import Limits, NotExposed, Reader, StreamRefused, StreamServer, read, serve, wire
 from segue_events.stream.server import Options
 
 
@@ -217,3 +218,14 @@ async def deaf_client(server: StreamServer) -> socket.socket:
     # A frame of text, masked with zeros, as a client's frames have to be.
     deaf.sendall(bytes([0x81, 0x80 | len(hello), 0, 0, 0, 0]) + hello)
     return deaf
+
+
+async def test_no_token_reaches_the_logs(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with served(token="canary-token") as server:
+        async for _ in read(server.url, after="start", token="canary-token"):
+            break
+        with pytest.raises(StreamRefused):
+            await anext(read(server.url, token="canary-tokem"))
+
+    assert "canary" not in caplog.text
