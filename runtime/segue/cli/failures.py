@@ -1,5 +1,6 @@
 """From an error to its sentence and its exit code; imported when there is an error."""
 
+import os
 import traceback
 from collections.abc import Iterator
 from typing import cast
@@ -9,10 +10,11 @@ from cyclopts import CycloptsError, UnknownCommandError
 from segue import exceptions
 from segue.cli.errors import CommandFailed
 from segue.cli.exit_codes import ExitCode
+from segue.cli.output import complain
 from segue.suggestions import did_you_mean
 from segue_events.errors import CursorError, CursorReset, EventsError
 
-__all__ = ("explain",)
+__all__ = ("explain", "report")
 
 # The first that fits; what fits none is a bug.
 _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
@@ -29,6 +31,15 @@ _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (CursorReset, ExitCode.NOT_FOUND),
     (EventsError, ExitCode.JOURNAL),
 )
+
+
+def report(error: Exception) -> ExitCode:
+    """Say on standard error what went wrong; return the exit code for it."""
+    sentence, code = explain(error)
+    complain(sentence)
+    if code is ExitCode.BUG and os.environ.get("SEGUE_LOGGING_LEVEL", "").upper() == "DEBUG":
+        traceback.print_exception(error)
+    return code
 
 
 def explain(error: BaseException) -> tuple[str, ExitCode]:

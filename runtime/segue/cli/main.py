@@ -3,14 +3,13 @@
 import io
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import App, Group, Parameter
 
 from segue.cli.exit_codes import ExitCode, explained
-from segue.cli.output import complain, say
+from segue.cli.output import say
 
 __all__ = ("app", "main")
 
@@ -79,16 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.BROKEN_PIPE
     except Exception as error:
-        return _fail(error)
-    return code
+        # This imports the errors of journal and engine; a command that succeeds does without.
+        from segue.cli.failures import report  # noqa: PLC0415
 
-
-def _fail(error: Exception) -> int:
-    # This imports the errors of journal and engine; a command that succeeds does without.
-    from segue.cli.failures import explain  # noqa: PLC0415
-
-    sentence, code = explain(error)
-    complain(sentence)
-    if code is ExitCode.BUG and os.environ.get("SEGUE_LOGGING_LEVEL", "").upper() == "DEBUG":
-        traceback.print_exception(error)
+        return report(error)
     return code
