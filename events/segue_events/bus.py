@@ -52,7 +52,7 @@ class Bus:
     """
 
     def __init__(
-        self, journal: Journal, clock: Clock | None = None, *, batch: int = 1000, linger: float = 0.001
+        self, journal: Journal, clock: Clock | None = None, *, batch: int = 2048, linger: float = 0.001
     ) -> None:
         self._journal = journal
         self._clock = clock or SystemClock()

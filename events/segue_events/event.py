@@ -56,7 +56,7 @@ def encode_payload(payload: dict[str, Any]) -> bytes:
     # msgspec writes NaN and infinities as null, without a word.
     if b"null" in encoded:
         _refuse_nan(payload)
-    if encoded.count(b"[") + encoded.count(b"{") > MAX_DEPTH and _depth(encoded) > MAX_DEPTH:
+    if len(encoded) > 2 * MAX_DEPTH and _depth(encoded) > MAX_DEPTH:
         raise PayloadError(f"The payload is nested more than {MAX_DEPTH} deep; keep such values elsewhere.")
     return encoded
 
@@ -159,7 +159,9 @@ def _leaves(value: Any, path: str = "$", depth: int = 0) -> Iterator[tuple[str, 
 
 
 def _depth(encoded: bytes) -> int:
-    """How many brackets are open at the deepest place."""
+    """How many brackets are open at the deepest place; 0 if they cannot be too many."""
+    if encoded.count(b"[") + encoded.count(b"{") <= MAX_DEPTH:
+        return 0
     depth = deepest = 0
     for bracket in _STRINGS.sub(b"", encoded).translate(None, _NO_BRACKETS):
         if bracket in b"[{":

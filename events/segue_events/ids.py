@@ -3,10 +3,11 @@
 import itertools
 import os
 import threading
+from contextlib import suppress
 from random import Random
 from time import CLOCK_REALTIME, clock_gettime_ns
 
-__all__ = ("id_at_rest", "id_in_memory", "new_id", "pack_id", "unpack_id")
+__all__ = ("id_at_rest", "id_in_memory", "ids_at_rest", "new_id", "pack_id", "unpack_id")
 
 
 class _Source:
@@ -84,6 +85,20 @@ def id_at_rest(text: str) -> bytes | str:
         except ValueError:
             return text
     return text
+
+
+def ids_at_rest(texts: list[str]) -> list[bytes | str]:
+    """Return `id_at_rest` of each; much faster where all are UUIDs, as they almost always are."""
+    joined = "".join(texts)
+    count = len(texts)
+    aligned = len(joined) == 36 * count and all(len(text) == 36 for text in texts) and joined == joined.lower()
+    if aligned and all(joined[dash::36] == "-" * count for dash in (8, 13, 18, 23)):
+        digits = joined.replace("-", "")
+        if len(digits) == 32 * count and not digits.isspace():
+            with suppress(ValueError):
+                packed = bytes.fromhex(digits)
+                return [packed[begin : begin + 16] for begin in range(0, 16 * count, 16)]
+    return [id_at_rest(text) for text in texts]
 
 
 def id_in_memory(kept: bytes | str) -> str:

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 # SQLite's bound is 32,766 variables; a statement's text and program grow with them.
 _VARIABLES = 32_000
-_LARGEST_CHUNK = 1024
+_LARGEST_SIZE = 2048
 _CACHED_STATEMENTS = 256
 _VALUES_PER_QUERY = 500
 _BUSY_SECONDS = 10.0
@@ -127,28 +127,39 @@ class Database:
 def insert(connection: sqlite3.Connection, parts: tuple[str, str, str], values: list[Any], width: int) -> int:
     """Insert rows of `width` values, which follow one another in `values`; return how many were inserted or changed.
 
-    `parts` are a statement's head, the placeholder of one row, and its tail. Few sizes of statement are used, so that
-    SQLite finds them prepared; one of many rows is one step, in which Python's lock is given away once.
+    `parts` are a statement's head, which ends with VALUES, the placeholder of one row, and its tail. All rows, up to
+    some thousands, go in by one statement: it is one step, during which Python's lock is given away once, and beside a
+    busy thread each loss of it costs 5 ms.
     """
     begin, changed = 0, 0
-    while begin < len(values):
-        size = _chunk(len(values) // width - begin // width, width)
-        end = begin + size * width
-        part = values if begin == 0 and end == len(values) else values[begin:end]
+    rows = len(values) // width
+    while begin < rows:
+        largest = _size(_VARIABLES // width, up=False)
+        count = min(rows - begin, largest)
+        size = _size(count, up=True)
+        part = values[begin * width : (begin + count) * width]
+        part.extend([None] * ((size - count) * width))
+        part.append(count)
         changed += connection.execute(_statement(parts, size), part).rowcount
-        begin = end
+        begin += count
     return changed
 
 
-def _chunk(rows: int, width: int) -> int:
-    """The largest power of two that is at most `rows` and fits into a statement."""
-    return 1 << (min(rows, _LARGEST_CHUNK, max(_VARIABLES // width, 1)).bit_length() - 1)
+@lru_cache(maxsize=_LARGEST_SIZE)
+def _size(rows: int, *, up: bool) -> int:
+    """The nearest size of statement for so many rows: few sizes, so that SQLite finds most of them prepared."""
+    sizes = [size for power in range(_LARGEST_SIZE.bit_length()) for size in (1 << power, 3 << power >> 1)]
+    if up:
+        return min(size for size in sizes if size >= rows)
+    return max(size for size in sizes if size <= min(rows, _LARGEST_SIZE))
 
 
 @lru_cache(maxsize=_CACHED_STATEMENTS)
 def _statement(parts: tuple[str, str, str], size: int) -> str:
+    """A statement for up to `size` rows; the last parameter says how many there are."""
     head, row, tail = parts
-    return f"{head} {', '.join([row] * size)} {tail}"
+    into = head.rstrip().removesuffix("VALUES")
+    return f"{into} SELECT * FROM (VALUES {', '.join([row] * size)}) WHERE TRUE LIMIT ? {tail}"
 
 
 def statements(script: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from segue_events.event import Event, seal
 from segue_events.ids import id_at_rest, id_in_memory
 from segue_events.journal import Cursor, Projection, Write, folding, schema
 from segue_events.journal.lock import JournalLock
-from segue_events.journal.rows import EVENT_INSERT, EVENT_WIDTH, packed
+from segue_events.journal.rows import EVENT_INSERT, EVENT_WIDTH, rows_of
 from segue_events.journal.watermark import Mark, Watermark
 from segue_events.sqlite import in_parts, insert
 
@@ -41,10 +41,6 @@ class _Terms:
 
     kinds: dict[str, int] = field(default_factory=dict[str, int])
     runs: dict[str, int] = field(default_factory=dict[str, int])
-
-    def cover(self, events: Sequence[Event]) -> bool:
-        kinds, runs = self.kinds, self.runs
-        return all(event.kind in kinds and event.run in runs for event in events)
 
 
 class Prepared(NamedTuple):
@@ -92,22 +88,15 @@ class Commits:
 
     def prepare(self, batch: Batch) -> Prepared | None:
         """Reckon all rows, and set `seq` of each event; None if a kind or run has no number yet."""
-        terms, head = self._terms, self.cursor.seq
-        return self._prepared(batch, terms, head) if terms.cover(batch.events) else None
+        try:
+            return self._prepared(batch, self._terms, self.cursor.seq)
+        except KeyError:
+            return None
 
     def _prepared(self, batch: Batch, terms: _Terms, head: int) -> Prepared:
-        kinds, runs = terms.kinds, terms.runs
-        values: list[object] = []
-        for seq, (event, payload) in enumerate(zip(*batch, strict=True), head + 1):
+        values = rows_of(batch.events, batch.payloads, terms.kinds, terms.runs)
+        for seq, event in enumerate(batch.events, head + 1):
             event.seq = seq
-            values += (
-                id_at_rest(event.id),
-                event.occurred,
-                kinds[event.kind],
-                runs[event.run],
-                packed(event.subject),
-                payload.decode(),
-            )
         return Prepared(head, terms, values, folding.writes_of(self._projections, batch.events))
 
     # --- in the database's thread ---

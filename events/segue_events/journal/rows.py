@@ -1,7 +1,9 @@
 """Events as rows: how they are read from the database, and what one row of an insert holds."""
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -10,9 +12,9 @@ import msgspec
 from segue_events.errors import JournalCorrupt
 from segue_events.event import Event
 from segue_events.filter import Filter
-from segue_events.ids import id_at_rest, id_in_memory
+from segue_events.ids import id_in_memory, ids_at_rest
 
-__all__ = ("EVENT_INSERT", "EVENT_WIDTH", "packed", "read_events")
+__all__ = ("EVENT_INSERT", "EVENT_WIDTH", "read_events", "rows_of")
 
 # Without `seq`, which SQLite makes one more than the largest: under the lock there is no other writer, and the head
 # itself is never deleted.
@@ -23,9 +25,23 @@ EVENT_INSERT = (
 )
 EVENT_WIDTH = 6
 
-# A subject comes again and again, in each event about it.
-packed = lru_cache(maxsize=16_384)(id_at_rest)
+# Runs and subjects come again and again.
 _unpacked = lru_cache(maxsize=16_384)(id_in_memory)
+
+
+def rows_of(
+    events: Sequence[Event], payloads: Sequence[bytes], kinds: Mapping[str, int], runs: Mapping[str, int]
+) -> list[object]:
+    """Return the values of the events' rows, one after the other; KeyError for a kind or run that has no number."""
+    columns: tuple[list[Any], ...] = (
+        ids_at_rest([event.id for event in events]),
+        [event.occurred for event in events],
+        [kinds[event.kind] for event in events],
+        [runs[event.run] for event in events],
+        ids_at_rest([event.subject for event in events]),
+        [payload.decode() for payload in payloads],
+    )
+    return list(chain.from_iterable(zip(*columns, strict=True)))
 
 
 def _quoted(column: str) -> str:
