@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from segue.cli.tree import Change, RunTree
+from segue.cli.tree import RunTree, Step
 from segue_events import Event
 
 SECOND = 1_000_000
@@ -15,7 +15,7 @@ class Story:
         self.tree = RunTree(flow_run_id)
         self.now = 0
 
-    def tell(self, kind: str, subject: str, *, run: str = "F", **payload: Any) -> Change | None:
+    def tell(self, kind: str, subject: str, *, run: str = "F", **payload: Any) -> Step | None:
         self.now += SECOND
         return self.tree.apply(Event(kind=kind, run=run, subject=subject, payload=payload, occurred=self.now))
 

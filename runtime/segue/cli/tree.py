@@ -4,15 +4,14 @@ A step is all runs of one task in one place: the tasks that one step calls are i
 therefore one step with counts, and what is kept grows with the flow's code and its running tasks, not with its history.
 """
 
-from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from segue.cli.output import Cell
 from segue.cli.text import clean_line, duration
 from segue_events import Event
 
-__all__ = ("Change", "RunTree", "Step")
+__all__ = ("RunTree", "Step")
 
 FINAL = frozenset({"completed", "failed", "crashed", "cancelled"})
 
@@ -32,8 +31,12 @@ _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _BAR = 20
 
 
+# What each kind of event about a run is about, and the type of state it tells of.
+_KINDS = {f"{noun}.{type_}": (noun, type_) for noun in ("flow-run", "task-run") for type_ in STYLES}
+
+
 class Run:
-    """What is remembered of a run that has not ended."""
+    """What is remembered of a run that has not ended; `type` is "" before its first state."""
 
     __slots__ = ("label", "name", "step", "type")
 
@@ -44,25 +47,15 @@ class Run:
         self.label = ""
 
 
-class Change(NamedTuple):
-    """What one event changed: which run of which step is now in which state, and why."""
-
-    step: "Step"
-    run_name: str
-    type: str
-    label: str
-    note: str
-
-
 class Step:
-    """All runs of one task in one place of the tree."""
+    """All runs of one task in one place of the tree: how many are in each type of state, and in each with a name."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.run_name = name
         self.children: dict[str, Step] = {}
-        self.types: Counter[str] = Counter()
-        self.labels: Counter[str] = Counter()
+        self.types = dict.fromkeys(STYLES, 0)
+        self.labels: dict[str, int] = {}
         self.started: int | None = None
         self.ended: int | None = None
         self.note = ""
@@ -77,7 +70,7 @@ class Step:
     @property
     def total(self) -> int:
         """How many runs there are."""
-        return self.types.total()
+        return sum(self.types.values())
 
     @property
     def done(self) -> int:
@@ -96,9 +89,11 @@ class Step:
         """Count a run out of the state it was in and into another, at an instant in µs."""
         if run.type:
             self.types[run.type] -= 1
-            self.labels[run.label] -= 1
+            if run.label:
+                self.labels[run.label] -= 1
         self.types[type_] += 1
-        self.labels[label] += 1
+        if label:
+            self.labels[label] = self.labels.get(label, 0) + 1
         run.type, run.label = type_, label
         if type_ == "running":
             self.started = at if self.started is None else self.started
@@ -126,50 +121,52 @@ class RunTree:
         run = self._runs.get(run_id)
         return run.name if run else None
 
-    def apply(self, event: Event) -> Change | None:
-        """Fold one event; None when it changes nothing of this run."""
-        noun, _, type_ = event.kind.partition(".")
-        if event.subject not in self._runs:
-            if noun == "flow-run" and "flow" in event.payload:
-                self._begin_flow(event)
-            elif noun == "task-run" and "task" in event.payload:
-                self._begin_task(event)
+    def apply(self, event: Event) -> Step | None:
+        """Fold one event; return the step of which it ended a run, if it did."""
+        noun, type_ = _KINDS.get(event.kind, ("", ""))
+        if not noun:
+            return None
         run = self._runs.get(event.subject)
-        return self._move(event, run, type_) if run is not None and type_ in STYLES else None
+        if run is None:
+            begin = self._begin_flow if noun == "flow-run" else self._begin_task
+            if (run := begin(event)) is None:
+                return None
+        self._move(event, run, type_)
+        return run.step if type_ in FINAL else None
 
-    def _begin_flow(self, event: Event) -> None:
-        name = str(event.payload["flow"])
+    def _begin_flow(self, event: Event) -> Run | None:
+        name = event.payload.get("flow")
+        if name is None:
+            return None
         if self.flow_run_id is None:
             self.flow_run_id = event.subject
         if event.subject == self.flow_run_id:
-            self.root.name = name
-            self._know(event, self.root)
-        elif above := self._runs.get(str(event.payload.get("parent", ""))):
-            self._know(event, above.step.child(name))
+            self.root.name = str(name)
+            return self._known(event, self.root)
+        above = self._runs.get(str(event.payload.get("parent", "")))
+        return None if above is None else self._known(event, above.step.child(str(name)))
 
-    def _begin_task(self, event: Event) -> None:
-        above = self._runs.get(str(event.payload.get("parent", ""))) or self._runs.get(event.run)
-        if above is not None:
-            self._know(event, above.step.child(str(event.payload["task"])))
+    def _begin_task(self, event: Event) -> Run | None:
+        name = event.payload.get("task")
+        above = self._runs.get(event.payload.get("parent", "")) or self._runs.get(event.run)
+        return None if name is None or above is None else self._known(event, above.step.child(str(name)))
 
-    def _know(self, event: Event, step: Step) -> None:
+    def _known(self, event: Event, step: Step) -> Run:
         step.run_name = str(event.payload.get("name", event.subject))
-        self._runs[event.subject] = Run(step, step.run_name)
+        run = self._runs[event.subject] = Run(step, step.run_name)
+        return run
 
-    def _move(self, event: Event, run: Run, type_: str) -> Change:
+    def _move(self, event: Event, run: Run, type_: str) -> None:
         payload = event.payload
-        known_by_it = "flow" in payload or "task" in payload
-        label = type_ if known_by_it else str(payload.get("name") or type_)
-        step = run.step
-        step.move(run, type_, label, event.occurred)
-        note = _why(payload) if payload and type_ != "completed" else ""
-        if note:
-            step.note = note
+        # In a run's first event, "name" is the run's name and not its state's.
+        label = str(payload.get("name", "")) if run.type else ""
+        run.step.move(run, type_, label, event.occurred)
+        if type_ != "completed" and payload and (note := _why(payload)):
+            run.step.note = note
         if event.subject == self.flow_run_id:
             self.final = type_ if type_ in FINAL else None
         elif type_ in FINAL:
             del self._runs[event.subject]
-        return Change(step, run.name, type_, label, note)
 
     def lines(self, now: int, height: int = 1000) -> list[list[Cell]]:
         """Draw the tree as at an instant, in µs, in at most `height` lines."""
@@ -235,7 +232,7 @@ def _many(step: Step, now: int) -> list[Cell]:
     for type_, style in STYLES.items():
         if step.types[type_] and type_ not in ("completed", "pending"):
             cells.append(Cell(f"  {step.types[type_]:,} {type_}", style))
-    if cached := step.labels["Cached"]:
+    if cached := step.labels.get("Cached"):
         cells.append(Cell(f"  {cached:,} cached", "dim"))
     return cells
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from segue.cli.forms import log_cells
 from segue.cli.output import Cell, in_colour, say
 from segue.cli.text import clean, clock_time, duration
-from segue.cli.tree import FINAL, RunTree, Step
+from segue.cli.tree import RunTree, Step
 from segue_events import Clock, Event
 
 if TYPE_CHECKING:
@@ -72,11 +72,11 @@ class PlainView:
     def take(self, events: Sequence[Event]) -> None:
         """Say what the events changed."""
         for event in events:
-            change = self._tree.apply(event)
+            step = self._tree.apply(event)
             if event.kind == "log.written" and self._logs:
                 say(*log_line(event, self._tree.name_of(event.subject)), file=self._stream)
-            elif change is not None and change.type in FINAL and change.step is not self._tree.root:
-                self._say_progress(change.step, event.occurred)
+            elif step is not None and step is not self._tree.root:
+                self._say_progress(step, event.occurred)
 
     def shown(self) -> AbstractContextManager[object]:
         """Lines need nothing around them."""
