@@ -103,6 +103,16 @@ def test_a_retry_shows_its_reason_until_it_succeeds() -> None:
     assert story.drawn()[1] == "└─ ✓ load  3.0 s"
 
 
+def test_an_error_without_a_text_gives_way_to_the_message() -> None:
+    story = Story()
+    story.flow()
+    story.tell(
+        "flow-run.crashed", "F", message="Cancelled from outside.", error={"type": "CancelledError", "message": ""}
+    )
+
+    assert story.drawn()[0].endswith("Cancelled from outside.")
+
+
 def test_the_end_of_the_flow_run_is_known_and_a_retry_of_it_takes_it_back() -> None:
     story = Story()
     story.flow()

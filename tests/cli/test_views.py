@@ -58,6 +58,24 @@ def test_a_task_that_runs_once_is_told_when_it_ends() -> None:
     assert lines_of(stream) == ["fetch: completed (1.0 s)"]
 
 
+def test_tasks_one_after_another_do_not_get_a_line_each() -> None:
+    stream = io.StringIO()
+    begin, _, end = run_of(0)
+    view = PlainView(RunTree(), stream, logs=False)
+    view.take([begin])
+    for number in range(9):
+        view.take([event(number * 1000, "task-run.pending", str(number), task="fetch", name=f"fetch-{number}")])
+        view.take(
+            [
+                event(number * 1000, "task-run.running", str(number)),
+                event(number * 1000, "task-run.completed", str(number)),
+            ]
+        )
+    view.take([end])
+
+    assert lines_of(stream) == ["fetch: completed (0 ms)", "fetch: 9 of 9 ended (8 ms)"]
+
+
 def test_log_lines_are_shown_where_they_do_not_show_themselves() -> None:
     stream = io.StringIO()
     events = [*run_of(0)[:2], event(5, "log.written", level=30, message="hot\x1b[2J"), event(6, "log.written", "T")]

@@ -9,7 +9,7 @@ import msgspec
 from segue import run_events
 from segue.cli.output import Cell, say
 from segue.cli.text import ago, clean_line, clock_time, duration, instant, iso
-from segue.cli.tree import STYLES
+from segue.cli.tree import STYLES, reason
 from segue.records import FlowRun, LogLine, TaskRun
 from segue.states import State
 from segue_events import Event
@@ -114,12 +114,6 @@ def log_cells(occurred: int, level: int, who: str, message: str) -> list[Cell]:
 def history_json(events: list[Event]) -> list[dict[str, Any]]:
     """The states a run went through, with why."""
     return [{**state_json(run_events.state_of(event)), "reason": reason(event.payload)} for event in events]
-
-
-def reason(payload: dict[str, Any]) -> str:
-    """Why a run came to a state: its error, or the state's message."""
-    error = payload.get("error")
-    return f"{error.get('type')}: {error.get('message')}" if error else str(payload.get("message") or "")
 
 
 def say_history(events: list[Event]) -> None:

@@ -11,7 +11,7 @@ from segue.cli.output import Cell
 from segue.cli.text import clean_line, duration
 from segue_events import Event
 
-__all__ = ("RunTree", "Step")
+__all__ = ("FINAL", "STYLES", "RunTree", "Step", "reason")
 
 FINAL = frozenset({"completed", "failed", "crashed", "cancelled"})
 
@@ -161,8 +161,8 @@ class RunTree:
         # In a run's first event, "name" is the run's name and not its state's.
         label = str(payload.get("name", "")) if run.type else ""
         run.step.move(run, type_, label, event.occurred)
-        if type_ != "completed" and payload and (note := _why(payload)):
-            run.step.note = note
+        if type_ != "completed" and payload and (why := reason(payload)):
+            run.step.note = _in_one_line(why)
         if event.subject == self.flow_run_id:
             self.final = type_ if type_ in FINAL else None
         elif type_ in FINAL:
@@ -181,10 +181,15 @@ class RunTree:
         return [*shown, [Cell(f"… {len(drawn) - len(shown)} more steps", "dim")]]
 
 
-def _why(payload: dict[str, Any]) -> str:
-    """The reason of a state, in one line: the error, or the message."""
-    error = payload.get("error")
-    text = f"{error.get('type', '')}: {error.get('message', '')}" if error else str(payload.get("message") or "")
+def reason(payload: dict[str, Any]) -> str:
+    """Why a run came to a state: its error, or the state's message."""
+    error: dict[str, Any] = payload.get("error") or {}
+    if error.get("message"):
+        return f"{error.get('type')}: {error['message']}"
+    return str(payload.get("message") or error.get("type") or "")
+
+
+def _in_one_line(text: str) -> str:
     first, *more = text.strip().splitlines() or [""]
     return clean_line(first) + (" …" if more else "")
 

@@ -62,12 +62,13 @@ class HiddenView:
 
 
 class PlainView:
-    """Says in lines what is done: each task run that is alone in its step, and from time to time how far a map is."""
+    """Says in lines what is done: of each task its first run, then round numbers of runs, and at the end all of them."""
 
     def __init__(self, tree: RunTree, stream: TextIO, *, logs: bool) -> None:
         self._tree = tree
         self._stream = stream
         self._logs = logs
+        self._told: dict[Step, int] = {}
 
     def take(self, events: Sequence[Event]) -> None:
         """Say what the events changed."""
@@ -75,19 +76,26 @@ class PlainView:
             step = self._tree.apply(event)
             if event.kind == "log.written" and self._logs:
                 say(*log_line(event, self._tree.name_of(event.subject)), file=self._stream)
-            elif step is not None and step is not self._tree.root:
+            elif step is not None and step is self._tree.root:
+                self._say_rest(step, event.occurred)
+            elif step is not None and (step.total == 1 or _is_round(step.done)):
                 self._say_progress(step, event.occurred)
 
     def shown(self) -> AbstractContextManager[object]:
         """Lines need nothing around them."""
         return nullcontext()
 
+    def _say_rest(self, above: Step, now: int) -> None:
+        for step in above.children.values():
+            if self._told.get(step) != step.done:
+                self._say_progress(step, now)
+            self._say_rest(step, now)
+
     def _say_progress(self, step: Step, now: int) -> None:
-        if not _is_round(step.done) and step.done < step.total:
-            return
+        self._told[step] = step.done
         bad = [f"{step.types[type_]:,} {type_}" for type_ in ("failed", "crashed", "cancelled") if step.types[type_]]
         what = step.type if step.total == 1 else ", ".join([f"{step.done:,} of {step.total:,} ended", *bad])
-        took = f" ({duration(now - step.started)})" if step.started is not None else ""
+        took = f" ({duration((step.ended or now) - step.started)})" if step.started is not None else ""
         say(Cell(f"{clock_time(now)} | ", "dim"), f"{step.name}: {what}{took}", file=self._stream)
 
 
