@@ -62,7 +62,7 @@ class HiddenView:
 
 
 class PlainView:
-    """Says in lines what is done: of each task its first run, then round numbers of runs, and at the end all of them."""
+    """Says in lines what is done: of each task its first run, then round numbers of runs, at last all of them."""
 
     def __init__(self, tree: RunTree, stream: TextIO, *, logs: bool) -> None:
         self._tree = tree
