@@ -65,9 +65,11 @@ def pack_id(text: str) -> bytes:
     """Return the 16 bytes of a UUID in canonical text form; ValueError for any other text."""
     digits = text.replace("-", "")
     if len(text) == 36 and len(digits) == 32 and text[8:24:5] == "----" and digits == digits.lower():
-        packed = bytes.fromhex(digits)
-        if len(packed) == 16:
-            return packed
+        with suppress(ValueError):
+            packed = bytes.fromhex(digits)
+            # Fewer if there were spaces, which `fromhex` skips.
+            if len(packed) == 16:
+                return packed
     raise ValueError(f"{text!r} is no UUID in its canonical form.")
 
 
@@ -94,9 +96,9 @@ def ids_at_rest(texts: list[str]) -> list[bytes | str]:
     aligned = len(joined) == 36 * count and all(len(text) == 36 for text in texts) and joined == joined.lower()
     if aligned and all(joined[dash::36] == "-" * count for dash in (8, 13, 18, 23)):
         digits = joined.replace("-", "")
-        if len(digits) == 32 * count and not digits.isspace():
-            with suppress(ValueError):
-                packed = bytes.fromhex(digits)
+        with suppress(ValueError):
+            packed = bytes.fromhex(digits)
+            if len(digits) == 32 * count and len(packed) == 16 * count:
                 return [packed[begin : begin + 16] for begin in range(0, 16 * count, 16)]
     return [id_at_rest(text) for text in texts]
 

@@ -61,6 +61,7 @@ class Database:
         self._opening = opening
         self._closing = closing
         self._connection: aiosqlite.Connection | None = None
+        self._trouble: BaseException | None = None
         # Calls under way; appending and popping need no lock.
         self._calls: deque[None] = deque()
 
@@ -74,14 +75,20 @@ class Database:
         connection = aiosqlite.Connection(self._open, 64)
         # Left half open, the thread would keep the interpreter from ending.
         with anyio.CancelScope(shield=True):
-            try:
-                await connection
-            except (sqlite3.Error, OSError) as error:
-                raise failure(error, self._path) from error
+            await connection
+            error, self._trouble = self._trouble, None
+            if error is not None:
+                await connection.close()
+                raise failure(error, self._path) if isinstance(error, sqlite3.Error | OSError) else error
         self._connection = connection
 
     def _open(self) -> sqlite3.Connection:
-        self._raw = self._opening()
+        try:
+            self._raw = self._opening()
+        except BaseException as error:
+            # If this raised, aiosqlite would end its thread some time later, and nobody could wait for that.
+            self._trouble = error
+            self._raw = sqlite3.connect(":memory:")
         return self._raw
 
     async def close(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
 from segue_events import MemoryJournal, SqliteJournal
 from segue_events.testing import FailingJournal, JournalContract
 

@@ -15,13 +15,21 @@ def problems(connection: sqlite3.Connection, projections: Sequence[Projection]) 
     """Return what is wrong; nothing if the journal is sound."""
     connection.execute("BEGIN")
     try:
-        damaged = [row for (row,) in connection.execute(f"PRAGMA integrity_check({_AT_MOST})") if row != "ok"]
-        if damaged:
-            # What a damaged file says about its events means nothing.
-            return [f"The file is damaged: {row}." for row in damaged]
+        # What a damaged file says about its events means nothing.
+        if damages := list(_damages(connection)):
+            return damages
         return [*_of_events(connection), *_of_projections(connection, projections)]
     finally:
         connection.execute("ROLLBACK")
+
+
+def _damages(connection: sqlite3.Connection) -> Iterator[str]:
+    try:
+        for (row,) in connection.execute(f"PRAGMA integrity_check({_AT_MOST})"):
+            if row != "ok":
+                yield f"The file is damaged: {row}."
+    except sqlite3.DatabaseError as error:
+        yield f"The file is damaged: {error}."
 
 
 def _of_events(connection: sqlite3.Connection) -> Iterator[str]:

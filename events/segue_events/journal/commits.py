@@ -69,8 +69,8 @@ class Commits:
         self.lock = JournalLock(path)
         self.cursor = Cursor("", 0, 0)
         self.floor = 0
-        # Set when a commit finds that another process has written; for who looks for that.
-        self.met_others = False
+        # The last event that a commit has met and that another process has written; for who looks for those.
+        self.others = 0
         self._path = path
         self._projections = projections
         self._watermark = watermark
@@ -150,10 +150,11 @@ class Commits:
     def _look(self, connection: sqlite3.Connection) -> None:
         """See whether what is known still holds."""
         (version,) = connection.execute("PRAGMA data_version").fetchone()
-        if version != self._data_version:
-            self.met_others = True
         if version != self._data_version or self._stale:
+            known = self.cursor.seq
             self._catch_up(connection)
+            if self.cursor.seq > known:
+                self.others = self.cursor.seq
 
     def _catch_up(self, connection: sqlite3.Connection) -> None:
         (self._data_version,) = connection.execute("PRAGMA data_version").fetchone()

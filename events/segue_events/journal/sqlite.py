@@ -64,7 +64,8 @@ class SqliteJournal:
         self._reader = Database(self.path, self._open_reader, self._close_connection)
         self._checkpointing: asyncio.Task[None] | None = None
         self._last_checkpoint = 0.0
-        self._seen = self._watermark.read()
+        # The last event of another process that `changed` has told of.
+        self._told = 0
         self._looks = 0
 
     @property
@@ -86,7 +87,7 @@ class SqliteJournal:
         except BaseException:
             await self.close()
             raise
-        self._seen = self._watermark.read()
+        self._told = (await self.head()).seq
         self._last_checkpoint = self._clock.monotonic()
 
     async def close(self) -> None:
@@ -125,10 +126,10 @@ class SqliteJournal:
 
     def _open_reader(self) -> sqlite3.Connection:
         if self._read_only:
-            self._commits.lock.open(read_only=True)
-            self._watermark.open(read_only=True)
             if not self.path.exists():
                 raise JournalError(f"There is no journal {self.path}; name another file, or write to it first.")
+            self._commits.lock.open(read_only=True)
+            self._watermark.open(read_only=True)
         connection = connect(self.path, read_only=self._read_only)
         try:
             schema.recognize(connection, self.path)
@@ -200,16 +201,17 @@ class SqliteJournal:
 
     async def changed(self) -> bool:
         """Return whether another process committed since this was last asked."""
-        mark, seen = self._watermark.read(), self._seen
-        self._seen = mark
+        mark, own = self._watermark.read(), self._commits.cursor.seq
+        others = self._commits.others
+        if mark is not None and mark.seq > own:
+            others = max(others, mark.seq)
         self._looks += 1
-        met, self._commits.met_others = self._commits.met_others, False
-        if met or mark not in (seen, self._commits.mark):
-            return True
-        if self._looks % _THOROUGH_LOOK:
-            return False
-        head = await self.head()
-        return head.seq > max(self._commits.cursor.seq, 0 if mark is None else mark.seq)
+        if self._looks % _THOROUGH_LOOK == 0:
+            head = await self.head()
+            if head.seq > max(own, self._commits.cursor.seq):
+                others = max(others, head.seq)
+        changed, self._told = others > self._told, max(others, self._told)
+        return changed
 
     # --- care ---
 

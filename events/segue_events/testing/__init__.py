@@ -4,3 +4,5 @@ from segue_events.testing.failing_journal import FailingJournal as FailingJourna
 from segue_events.testing.fake_clock import FakeClock as FakeClock
 from segue_events.testing.journal_contract import JournalContract as JournalContract
 from segue_events.testing.recorder import Recorder as Recorder
+from segue_events.testing.tally import Tally as Tally
+from segue_events.testing.tally import numbers as numbers
