@@ -3,18 +3,47 @@
 from segue import flow, task
 """
 
-from segue.annotations import allow_failure as allow_failure
-from segue.annotations import opaque as opaque
-from segue.annotations import quote as quote
-from segue.annotations import unmapped as unmapped
-from segue.context import tags as tags
-from segue.flows import Flow as Flow
-from segue.flows import flow as flow
-from segue.logging import get_run_logger as get_run_logger
-from segue.states import State as State
-from segue.tasks import Task as Task
-from segue.tasks import task as task
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from segue.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from segue.annotations import allow_failure as allow_failure
+    from segue.annotations import opaque as opaque
+    from segue.annotations import quote as quote
+    from segue.annotations import unmapped as unmapped
+    from segue.context import tags as tags
+    from segue.flows import Flow as Flow
+    from segue.flows import flow as flow
+    from segue.logging import get_run_logger as get_run_logger
+    from segue.states import State as State
+    from segue.tasks import Task as Task
+    from segue.tasks import task as task
+
+# The command line and tools import parts of segue without wanting the engine: each name is imported when asked for.
+_HOMES = {
+    "Flow": "segue.flows",
+    "State": "segue.states",
+    "Task": "segue.tasks",
+    "allow_failure": "segue.annotations",
+    "flow": "segue.flows",
+    "get_run_logger": "segue.logging",
+    "opaque": "segue.annotations",
+    "quote": "segue.annotations",
+    "tags": "segue.context",
+    "task": "segue.tasks",
+    "unmapped": "segue.annotations",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'segue' has no attribute {name!r}; it has {', '.join(sorted(_HOMES))}.")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
 
 __all__ = (
     "Flow",

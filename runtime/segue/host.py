@@ -18,7 +18,7 @@ from segue.notify import watch_failures
 from segue.projection import RunProjection
 from segue.settings import Settings
 from segue.store import Store
-from segue_events import Bus, Clock, SystemClock
+from segue_events import Bus, Clock, JournalUnwritable, SystemClock
 from segue_events.journal.sqlite import SqliteJournal
 
 T = TypeVar("T")
@@ -49,17 +49,29 @@ class Host:
 
     async def _live(self) -> None:
         settings = self.settings
-        settings.database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._make_folder()
         self.journal = SqliteJournal(
             settings.database, projections=[RunProjection()], synchronous=settings.durability.upper()
         )
-        async with self.journal, Bus(self.journal, self.clock) as self.bus, asyncio.TaskGroup() as group:
+        # The bus ends before the tasks of the group: they see its last events, and then the end.
+        async with self.journal, asyncio.TaskGroup() as group, Bus(self.journal, self.clock) as self.bus:
             self.store = Store(self.journal)
             self._loop = asyncio.get_running_loop()
             if settings.notify_urls:
                 group.create_task(watch_failures(self.bus, settings))
+                await asyncio.sleep(0)  # it subscribes before there is anything to miss
             self._ready.set_result(None)
             await self._stop.wait()
+
+    def _make_folder(self) -> None:
+        folder = self.settings.database.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise JournalUnwritable(
+                f"The folder {folder} of the journal cannot be made ({error.strerror}). "
+                "Set SEGUE_HOME or SEGUE_DATABASE to a place that can be written."
+            ) from None
 
     def call(self, fn: Callable[..., Awaitable[T]], *args: Any) -> Future[T]:
         """Run the coroutine function in the host's loop; return a future of what it returns. From any thread."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import logging
+import os
 import sys
 import threading
 from collections.abc import Generator, MutableMapping
@@ -175,6 +176,10 @@ def _print(
     run_logger(context).info("%s", text)
 
 
+def _takes_colour() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
 def _configure() -> None:
     """Attach the handlers once: console for all of segue's loggers, the journal for the runs' ones."""
     global _configured
@@ -185,7 +190,7 @@ def _configure() -> None:
             return
         root = logging.getLogger("segue")
         console = StandardError()
-        console.setFormatter(ConsoleFormatter(colour=sys.stderr is not None and sys.stderr.isatty()))
+        console.setFormatter(ConsoleFormatter(colour=_takes_colour()))
         root.addHandler(console)
         root.setLevel(get_current_settings().logging_level)
         root.propagate = False

@@ -131,7 +131,8 @@ class State(msgspec.Struct, Generic[R], eq=False):
         kind = self.type
         if kind not in FINAL_TYPES:
             error = PausedRun if kind is _PAUSED else UnfinishedRun
-            raise error(f"Run is in {kind.value} state, its result is not available.")
+            why = f": {self.message}" if self.message else "."
+            raise error(f"Run is in {kind.value} state, its result is not available{why}")
         if kind is not _COMPLETED:
             if raise_on_failure:
                 raise_state_exception(self)

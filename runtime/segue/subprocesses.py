@@ -16,21 +16,9 @@ from segue.keys import Scope, current_scope
 from segue.local_backend import local_backend
 from segue.logging import capture_prints
 from segue.options import FlowOptions, TaskOptions
-from segue.records import FlowRun, TaskRun
 from segue.serializers import PickleSerializer
 from segue.settings import Settings, get_current_settings, temporary_settings
-
-
-class Shipment(msgspec.Struct):
-    """A call of a task's function, to be made in another process."""
-
-    name: str
-    fn: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    task_run: TaskRun
-    flow_run: FlowRun | None
-    log_prints: bool
+from segue.task_runners import Shipment
 
 
 def packed(value: Any) -> bytes:

@@ -21,7 +21,6 @@ from segue.engine.caching import Keeping, Kept, inline, keeping_of_flow
 from segue.engine.calls import RunCall, default_policy
 from segue.engine.children import FlowChildren
 from segue.engine.drivers import drive, drive_async, drive_async_generator, drive_generator
-from segue.engine.outcomes import user_error
 from segue.engine.signals import termination
 from segue.engine.world import world_of
 from segue.exceptions import JournalNotRecorded, NotCanonical, ParameterTypeError, TerminationSignal
@@ -328,4 +327,8 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
         if state.type is StateType.COMPLETED:
             logger.info("Finished in state %r", state)
             return
-        logger.error("Finished in state %r", state, exc_info=user_error(state))
+        if isinstance(state.data, BaseException):
+            trace = run_events.error_payload(state.data)["traceback"].rstrip()
+            logger.error("Finished in state %r\n%s", state, trace)
+        else:
+            logger.error("Finished in state %r", state)

@@ -42,10 +42,5 @@ def without_own_frames(error: BaseException) -> BaseException:
     return error if frame is None else error.with_traceback(frame)
 
 
-def user_error(state: State[Any]) -> BaseException | None:
-    """Return the exception a run ended with, for a log line that shows the user's frames; None if there is none."""
-    return without_own_frames(state.data) if isinstance(state.data, BaseException) else None
-
-
 def _is_own(frame: TracebackType) -> bool:
     return frame.tb_frame.f_code.co_filename.startswith(_OWN)

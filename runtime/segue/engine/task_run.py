@@ -27,8 +27,7 @@ from segue.logging import RunLogger, run_logger
 from segue.names import run_name
 from segue.records import CacheEntry, TaskRun
 from segue.states import State, StateType
-from segue.subprocesses import Shipment
-from segue.task_runners import TaskRunner
+from segue.task_runners import Shipment, TaskRunner
 from segue_events import new_id
 
 # How many events may wait for the journal before a new task run waits for it too.
