@@ -66,6 +66,7 @@ class Bus:
         self._commits = 0
         self._failures = 0
         self._failure: JournalError | None = None
+        self._head = 0
         self._position = Cursor("", 0, 0)
         # Who is to be woken, by what: an idle writer by an event, a lingering one by a flush only.
         self._idle = False
@@ -136,6 +137,9 @@ class Bus:
         future: Future[int] = Future()
         if self._failure is not None:
             future.set_exception(self._failure)
+            return future
+        if not self.backlog:
+            future.set_result(self._head)
             return future
         self._flushes.append(future)
         if self._idle or self._lingering:
@@ -224,9 +228,10 @@ class Bus:
             future = self._flushes.popleft()
             if future.set_running_or_notify_cancel():
                 self._waiting.append((self._committed + len(self._queue), future))
-        taken = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch))]
+        # Counted before they leave the queue: another thread must not find the backlog empty in between.
+        self._in_flight = min(len(self._queue), self._batch)
+        taken = [self._queue.popleft() for _ in range(self._in_flight)]
         events = [event for event, _ in taken]
-        self._in_flight = len(events)
         self._last_commit = self._loop.time()
         if events:
             await self._append(events, [payload for _, payload in taken])
@@ -245,22 +250,25 @@ class Bus:
             try:
                 self._head = await self._journal.append(events, payloads)
             except Exception as error:
-                self._fail(error)
+                failure = self._fail(error)
                 if self._closing:
-                    raise
+                    raise failure from error
                 await self._wait_to_retry(next(delays))
             else:
                 self._failure = None
                 return
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: Exception) -> JournalError:
+        """Tell of a failed commit all who wait for it."""
         known = isinstance(error, JournalError)
-        self._failure = error if known else JournalError(f"The journal failed in an unforeseen way: {error!r}.")
+        failure = error if known else JournalError(f"The journal failed in an unforeseen way: {error!r}.")
+        self._failure = failure
         self._failures += 1
-        _LOGGER.error("%d events wait to be written. %s", self.backlog, self._failure, exc_info=not known)
+        _LOGGER.error("%d events wait to be written. %s", self.backlog, failure, exc_info=not known)
         while self._waiting:
-            self._waiting.popleft()[1].set_exception(self._failure)
+            self._waiting.popleft()[1].set_exception(failure)
         self._answer()
+        return failure
 
     async def _wait_to_retry(self, seconds: float) -> None:
         self._retry = asyncio.ensure_future(self._clock.sleep(seconds))
