@@ -12,8 +12,9 @@ from typing import Any
 
 from segue.exceptions import ProcessDied
 from segue.settings import get_current_settings
-from segue.subprocesses import initialize, packed, perform, unpacked
-from segue.task_runners import Shipment, TaskRunner, ThreadPoolTaskRunner
+from segue.task_runners.base import Shipment, TaskRunner
+from segue.task_runners.child import initialize, packed, perform, unpacked
+from segue.task_runners.threads import ThreadPoolTaskRunner
 
 
 class ProcessPoolTaskRunner(ThreadPoolTaskRunner):

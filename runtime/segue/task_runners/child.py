@@ -18,7 +18,7 @@ from segue.logging import capture_prints
 from segue.options import FlowOptions, TaskOptions
 from segue.serializers import PickleSerializer
 from segue.settings import Settings, get_current_settings, temporary_settings
-from segue.task_runners import Shipment
+from segue.task_runners.base import Shipment
 
 
 def packed(value: Any) -> bytes:

@@ -1,75 +1,14 @@
-"""Task runners: where submitted task runs are executed - threads, processes; coroutines always in the flow's loop."""
+"""The task runner whose functions run in threads of this process."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
-
-import msgspec
 
 from segue.exceptions import TaskRunnerNotStarted
-from segue.futures import TaskFuture
-from segue.records import FlowRun, TaskRun
 from segue.settings import get_current_settings
-
-if TYPE_CHECKING:
-    from segue.process_pool import ProcessPoolTaskRunner as ProcessPoolTaskRunner
-
-
-class Shipment(msgspec.Struct):
-    """A call of a task's function, to be made in another process."""
-
-    name: str
-    fn: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    task_run: TaskRun
-    flow_run: FlowRun | None
-    log_prints: bool
-
-
-class Job(Protocol):
-    """A submitted task run, to be executed once."""
-
-    future: TaskFuture[Any]
-
-    def execute(self) -> None:
-        """Run it in this thread, from its first state to its last; nothing happens the second time."""
-        ...
-
-
-class TaskRunner:
-    """Base of task runners: a context manager that is open while its flow runs.
-
-    `start` must not block. `call` is how the user's function is called, where that is not in this process.
-    """
-
-    def duplicate(self) -> TaskRunner:
-        """Return a runner with the same options that has not been started; each flow run gets its own."""
-        return type(self)()
-
-    @property
-    def name(self) -> str:
-        """The runner's name, for people."""
-        return type(self).__name__.removesuffix("TaskRunner").lower()
-
-    def start(self, job: Job) -> None:
-        """Have the job executed, in another thread."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it starts a job.")
-
-    def ship(self) -> Callable[[Shipment], Any] | None:
-        """Return how to have a job's function called in another process, or None to call it in this one."""
-        return None
-
-    def __enter__(self) -> TaskRunner:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
+from segue.task_runners.base import Job, TaskRunner
 
 
 class ThreadPoolTaskRunner(TaskRunner):
@@ -124,19 +63,9 @@ class ThreadPoolTaskRunner(TaskRunner):
             self._pool = None
 
 
-ConcurrentTaskRunner = ThreadPoolTaskRunner
-
-
 def default_workers() -> int:
     """Return how many threads run plain tasks where no setting says: the processors and 4, at most 32."""
     return min(32, (os.cpu_count() or 1) + 4)
 
 
 _worker = threading.local()
-
-
-def __getattr__(name: str) -> Any:
-    # Few flows need processes, and multiprocessing takes as long to import as a tenth of all the rest.
-    if name == "ProcessPoolTaskRunner":
-        return getattr(import_module("segue.process_pool"), name)
-    raise AttributeError(f"module 'segue.task_runners' has no attribute {name!r}.")

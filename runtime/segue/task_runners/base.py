@@ -1,0 +1,63 @@
+"""What a task runner is: the one who has submitted task runs executed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from segue.futures import TaskFuture
+from segue.records import FlowRun, TaskRun
+
+
+class Shipment(msgspec.Struct):
+    """A call of a task's function, to be made in another process."""
+
+    name: str
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    task_run: TaskRun
+    flow_run: FlowRun | None
+    log_prints: bool
+
+
+class Job(Protocol):
+    """A submitted task run, to be executed once."""
+
+    future: TaskFuture[Any]
+
+    def execute(self) -> None:
+        """Run it in this thread, from its first state to its last; nothing happens the second time."""
+        ...
+
+
+class TaskRunner:
+    """Base of task runners: a context manager that is open while its flow runs.
+
+    `start` must not block. `call` is how the user's function is called, where that is not in this process.
+    """
+
+    def duplicate(self) -> TaskRunner:
+        """Return a runner with the same options that has not been started; each flow run gets its own."""
+        return type(self)()
+
+    @property
+    def name(self) -> str:
+        """The runner's name, for people."""
+        return type(self).__name__.removesuffix("TaskRunner").lower()
+
+    def start(self, job: Job) -> None:
+        """Have the job executed, in another thread."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it starts a job.")
+
+    def ship(self) -> Callable[[Shipment], Any] | None:
+        """Return how to have a job's function called in another process, or None to call it in this one."""
+        return None
+
+    def __enter__(self) -> TaskRunner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
