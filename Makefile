@@ -31,7 +31,7 @@ types: $(READY)  ## check the types of the sources
 	@$(BIN)/pyright
 
 layers: $(READY) ## check that each import points downwards
-	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 check: style types layers test ## all checks
 

