@@ -343,7 +343,8 @@ class _Fold:
 
 def _deletions(event: Event) -> list[Write]:
     rows: list[tuple[Any, ...]] = [(id_at_rest(event.run),)]
-    return [Write(f"DELETE FROM {table} WHERE {column} IN (", "?", ")", rows) for table, column in _RUN_COLUMNS.items()]
+    columns = _RUN_COLUMNS.items()
+    return [Write(f"DELETE FROM {table} WHERE {column} IN (VALUES", "(?)", ")", rows) for table, column in columns]
 
 
 def _json(value: Any) -> str:
