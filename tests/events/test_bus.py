@@ -89,8 +89,7 @@ async def test_what_comes_during_a_commit_is_in_the_next() -> None:
         journal.hold()
         bus.publish(Event(kind="a.b"))
         first = bus.flush()
-        while not journal.appends:
-            await asyncio.sleep(0)
+        await journal.held()
         bus.publish_many(numbers(10))
         others = [bus.flush() for _ in range(5)]
         journal.release()
@@ -114,10 +113,14 @@ async def test_a_payload_that_cannot_be_kept_is_refused_at_once() -> None:
 async def test_leaving_the_bus_commits_what_is_queued() -> None:
     """Whatever raises inside."""
     journal = MemoryJournal()
-    with pytest.raises(LookupError):
+
+    async def leave_by_error() -> None:
         async with Bus(journal) as bus:
             bus.publish_many(numbers(10))
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await leave_by_error()
     assert (await journal.head()).seq == 10
 
 
@@ -199,12 +202,13 @@ async def test_delays_between_attempts_grow() -> None:
 async def test_leaving_while_the_journal_fails_tries_once_more_and_says_so() -> None:
     """The error is the journal's."""
     journal = FailingJournal(MemoryJournal())
+    bus = await Bus(journal, FakeClock()).__aenter__()
+    journal.fail()
+    bus.publish(Event(kind="a.b"))
     with pytest.raises(JournalFull):
-        async with Bus(journal, FakeClock()) as bus:
-            journal.fail()
-            bus.publish(Event(kind="a.b"))
-            with pytest.raises(JournalFull):
-                await bus.flushed()
+        await bus.flushed()
+    with pytest.raises(JournalFull):
+        await bus.__aexit__()
     assert journal.appends == 2
     assert isinstance(bus.flush().exception(timeout=5), JournalFull)
 
@@ -285,8 +289,8 @@ async def test_what_another_process_commits_is_delivered_in_order(tmp_path: Path
         await left_bus.flushed()
         await right_bus.flushed()
         with anyio.fail_after(20):
-            while len(left_heard.events) < 400 or len(right_heard.events) < 400:
-                await asyncio.sleep(0.001)
+            await left_heard.until(400)
+            await right_heard.until(400)
         assert [event.seq for event in left_heard.events] == list(range(1, 401))
         assert [event.id for event in left_heard.events] == [event.id for event in right_heard.events]
         assert [e.payload["n"] for e in left_heard.events if e.kind == "right.said"] == list(range(200))

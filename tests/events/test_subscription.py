@@ -7,16 +7,16 @@ from pathlib import Path
 import anyio
 import pytest
 
-from segue_events import Bus, Cursor, CursorReset, Event, Filter, MemoryJournal, SqliteJournal
+from segue_events import Bus, Cursor, CursorReset, Event, Filter, MemoryJournal, SqliteJournal, Subscription
 from segue_events.testing import FailingJournal, Recorder, numbers
 
 
-async def take(subscription: object, count: int) -> list[Event]:
+async def take(subscription: Subscription, count: int) -> list[Event]:
     """The next events, so many at least."""
     events: list[Event] = []
     with anyio.fail_after(20):
         while len(events) < count:
-            events += await anext(subscription)  # pyright: ignore[reportArgumentType]
+            events += await anext(subscription)
     return events
 
 
@@ -138,14 +138,17 @@ async def test_leaving_a_subscription_ends_its_iteration() -> None:
 
 async def test_retention_past_a_slow_subscriber_is_told(tmp_path: Path) -> None:
     """Rather than leaving a gap."""
-    async with SqliteJournal(tmp_path / "j.db") as journal, Bus(journal, batch=1) as bus:
-        async with bus.subscribe(limit=1) as subscription:
-            bus.publish_many(numbers(10))
-            await bus.flushed()
-            assert [event.seq for event in await anext(subscription)] == [1]
-            await journal.delete_before(5)
-            with pytest.raises(CursorReset, match="events up to 4 are deleted"):
-                await anext(subscription)
+    async with (
+        SqliteJournal(tmp_path / "j.db") as journal,
+        Bus(journal, batch=1) as bus,
+        bus.subscribe(limit=1) as subscription,
+    ):
+        bus.publish_many(numbers(10))
+        await bus.flushed()
+        assert [event.seq for event in await anext(subscription)] == [1]
+        await journal.delete_before(5)
+        with pytest.raises(CursorReset, match="events up to 4 are deleted"):
+            await anext(subscription)
 
 
 async def test_events_committed_while_a_page_is_read_come_once() -> None:

@@ -23,6 +23,7 @@ class FailingJournal:
         self._journal = journal
         self._gate = asyncio.Event()
         self._gate.set()
+        self._reached = asyncio.Event()
         self.failing: Exception | None = None
         self.appends = 0
         self.batches: list[int] = []
@@ -37,7 +38,12 @@ class FailingJournal:
 
     def hold(self) -> None:
         """Let each append wait from now on."""
+        self._reached.clear()
         self._gate.clear()
+
+    async def held(self) -> None:
+        """Wait until an append waits."""
+        await self._reached.wait()
 
     def release(self) -> None:
         """Let appends go on."""
@@ -66,7 +72,9 @@ class FailingJournal:
     async def append(self, events: Sequence[Event], payloads: Sequence[bytes] | None = None) -> int:
         """Append, or raise `failing`."""
         self.appends += 1
-        await self._gate.wait()
+        if not self._gate.is_set():
+            self._reached.set()
+            await self._gate.wait()
         if self.failing is not None:
             raise self.failing
         head = await self._journal.append(events, payloads)

@@ -39,6 +39,13 @@ class Recorder:
             self._news.clear()
             await self._news.wait()
 
+    async def until(self, count: int) -> list[Event]:
+        """Wait until so many events have come, at least; return all so far."""
+        while len(self.events) < count:
+            self._news.clear()
+            await self._news.wait()
+        return self.events
+
     async def __aenter__(self) -> Self:
         await self._subscription.__aenter__()
         self._task = asyncio.create_task(self._collect())
