@@ -27,8 +27,8 @@ _LOGGER = logging.getLogger("segue_events.bus")
 # Events of one read of what other processes committed.
 _PAGE = 1000
 
-# Seconds between two looks for other processes' commits: while there are some, and after so many without any.
-_LOOK, _LOOK_RARELY, _LOOKS = 0.005, 0.02, 1_000
+# Seconds between two looks for other processes' commits: a thousandth of the time since the last one, within bounds.
+_OFTEN, _RARELY = 0.005, 0.05
 
 
 class BusStatistics(NamedTuple):
@@ -372,13 +372,14 @@ class Bus:
 
     async def _look_out(self) -> None:
         """Look for the commits of other processes, as long as there are subscribers."""
-        quiet = 0
+        quiet = 0.0
         while True:
-            await asyncio.sleep(_LOOK if quiet < _LOOKS else _LOOK_RARELY)
-            quiet += 1
+            pause = min(max(quiet / 1000, _OFTEN), _RARELY)
+            await asyncio.sleep(pause)
+            quiet += pause
             try:
                 if await self._journal.changed():
                     await self._pull({})
-                    quiet = 0
+                    quiet = 0.0
             except JournalError as error:
                 _LOGGER.warning("What other processes wrote could not be read. %s", error)

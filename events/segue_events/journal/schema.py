@@ -2,7 +2,6 @@
 
 import sqlite3
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 from segue_events.errors import JournalCorrupt, JournalError, JournalTooNew
@@ -18,9 +17,8 @@ _APPLICATION = 0x73656775
 @cache
 def _migrations() -> list[str]:
     """The scripts, in the order of their numbers."""
-    folder = files("segue_events.journal").joinpath("migrations")
-    scripts = [entry for entry in folder.iterdir() if entry.name.endswith(".sql")]
-    return [script.read_text(encoding="utf-8") for script in sorted(scripts, key=lambda script: script.name)]
+    scripts = sorted(Path(__file__).with_name("migrations").glob("*.sql"))
+    return [script.read_text(encoding="utf-8") for script in scripts]
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:
