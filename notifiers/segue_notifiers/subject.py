@@ -1,0 +1,35 @@
+"""Subject: what is known of the thing an event is about, apart from the event."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from segue_events import Event
+
+NO_PARAMETERS: Mapping[str, Any] = {}
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """The facts a message needs and an event of a few bytes does not hold.
+
+    `noun` and `name` are how people call it ("flow run", "etl/brave-otter"); `facts` are lines of a name and a
+    value; `parent` is the id of what it is a part of, empty for what stands alone; `command` shows more of it.
+    """
+
+    noun: str
+    name: str
+    parent: str = ""
+    facts: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
+    parameters: Mapping[str, Any] = NO_PARAMETERS
+    command: str = ""
+
+
+Describe = Callable[[Event], Awaitable[Subject]]
+"""Finds the subject of an event; whoever knows the events' vocabulary supplies it."""
+
+
+async def describe_by_event(event: Event) -> Subject:
+    """What the event alone tells: its kind's noun and the subject's id."""
+    noun = event.kind.partition(".")[0].replace("-", " ")
+    return Subject(noun=noun, name=event.subject or event.id)
