@@ -1,0 +1,212 @@
+"""A run fails, and people hear of it: from the engine's process by way of the notifier's to a real receiver."""
+
+import asyncio
+import fcntl
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio.to_thread
+import msgspec
+import pytest
+
+from segue.notify import ensure_running
+from segue.notify.assignment import Assignment
+from segue.settings import Settings
+from segue_events import Bus, Event, Filter, SystemClock
+from segue_events.journal.sqlite import SqliteJournal
+from segue_notifiers.testing import Receiver
+
+CANARY = "c4n4ry-t0ken"
+
+ETL = """
+from segue import flow
+
+@flow
+def etl(day, api_key):
+    raise ValueError(f"there is no day {day}")
+
+etl("2026-11-24", "k3y-0f-the-user")
+"""
+
+
+class House:
+    """A segue home, scripts that run in it, and the notifiers they start."""
+
+    def __init__(self, home: Path, *urls: str, timeout: float = 30.0) -> None:
+        home.mkdir(exist_ok=True)
+        self.settings = Settings(home=home, notify_urls=urls, notify_timeout_seconds=timeout)
+        self.files = Assignment.of(self.settings)
+
+    async def run(self, script: str) -> str:
+        """Run the script in a process of its own until it ends; return what it wrote."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            script,
+            env={
+                **os.environ,
+                "SEGUE_HOME": str(self.settings.home),
+                "SEGUE_NOTIFY_URLS": " ".join(self.settings.notify_urls),
+                "SEGUE_NOTIFY_TIMEOUT_SECONDS": str(self.settings.notify_timeout_seconds),
+            },
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        return output.decode()
+
+    async def told(self, count: int = 1) -> list[Event]:
+        """Wait until so many events say what was told; return all."""
+        events: list[Event] = []
+        async with SqliteJournal(self.settings.database) as journal, Bus(journal) as bus:
+            beginning = msgspec.structs.replace(await journal.head(), seq=0)
+            async with bus.subscribe(Filter(kinds=("notification.*",)), after=beginning) as batches:
+                while len(events) < count:
+                    events += await anext(batches)
+        return events
+
+    async def ended(self) -> None:
+        """Wait until no notifier runs: it holds its lock to the end."""
+        with self.files.lock.open("a") as file:
+            await anyio.to_thread.run_sync(fcntl.flock, file, fcntl.LOCK_EX)
+
+    def everything_kept(self) -> str:
+        """What all files of the home hold."""
+        return "".join(path.read_text("latin-1") for path in self.settings.home.rglob("*") if path.is_file())
+
+    async def events(self, kind: str) -> list[Event]:
+        async with SqliteJournal(self.settings.database) as journal:
+            return await journal.read(0, Filter(kinds=(kind,)))
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with Receiver() as receiver:
+        yield receiver
+
+
+async def test_a_failed_run_is_told_and_the_telling_is_an_event(receiver: Receiver, segue_home: Path) -> None:
+    house = House(segue_home, receiver.url(CANARY))
+
+    output = await house.run(ETL)
+    [document] = await receiver.received()
+    await house.ended()
+
+    assert document["title"].startswith("Flow run etl/")
+    assert document["title"].endswith(" failed")
+    for line in (
+        "ValueError: there is no day 2026-11-24",
+        'day = "2026-11-24"',
+        "api_key = ********",
+        "segue flow-run inspect ",
+    ):
+        assert line in document["message"]
+    [failed] = await house.events("flow-run.failed")
+    [sent] = await house.told()
+    assert (sent.kind, sent.run, sent.payload["channel"]) == ("notification.sent", failed.run, "json-1")
+    assert CANARY not in output
+    assert CANARY not in house.everything_kept()
+
+
+async def test_a_target_that_hangs_delays_neither_the_run_nor_another_target(
+    receiver: Receiver, segue_home: Path
+) -> None:
+    """The script ends, and the other target hears, while the first has not answered yet."""
+    async with Receiver(status=None) as hanging:
+        house = House(segue_home, hanging.url(), receiver.url())
+
+        await house.run(ETL)
+        await receiver.received()
+        await hanging.received()
+        assert [event.payload["channel"] for event in await house.told()] == ["json-2"]
+        hanging.answer(200)
+
+        assert [event.payload["channel"] for event in await house.told(2)] == ["json-2", "json-1"]
+
+
+async def test_a_subflow_is_told_of_with_the_flow_it_was_called_in(receiver: Receiver, segue_home: Path) -> None:
+    house = House(segue_home, receiver.url())
+
+    await house.run(
+        """
+from segue import flow, task
+
+@task
+def fetch():
+    raise OSError("no network")
+
+@flow
+def load():
+    fetch()
+
+@flow
+def nightly():
+    load()
+
+nightly()
+"""
+    )
+    await house.told()
+
+    assert [title.split("/")[0] for title in receiver.titles()] == ["Flow run nightly"]
+
+
+async def test_a_failed_task_run_outside_any_flow_is_told(receiver: Receiver, segue_home: Path) -> None:
+    house = House(segue_home, receiver.url())
+
+    await house.run("from segue import task\n\n@task\ndef fetch():\n    raise OSError('no network')\n\nfetch()\n")
+    [document] = await receiver.received()
+
+    assert document["title"].startswith("Task run fetch")
+
+
+async def test_an_unknown_scheme_is_an_event_that_shows_no_url(receiver: Receiver, segue_home: Path) -> None:
+    house = House(segue_home, f"slak://{CANARY}", receiver.url())
+
+    await house.run(ETL)
+    await receiver.received()
+    outcomes = {event.payload["channel"]: event for event in await house.told(2)}
+
+    failed = outcomes["slak-1"]
+    assert failed.kind == "notification.failed"
+    assert failed.payload["reason"].startswith("Apprise knows no slak://")
+    assert CANARY not in house.files.log.read_text()
+
+
+async def test_many_failures_at_once_start_one_notifier(receiver: Receiver, segue_home: Path) -> None:
+    house = House(segue_home, receiver.url())
+    now = SystemClock().now_us()
+    failures = [Event(kind="flow-run.failed", run=f"r{n}", subject=f"r{n}", occurred=now) for n in range(20)]
+    async with SqliteJournal(house.settings.database) as journal:
+        await journal.append(failures)
+
+    async with asyncio.TaskGroup() as group:
+        for failure in failures:
+            group.create_task(asyncio.to_thread(ensure_running, house.settings, failure.seq))
+    await house.told(20)
+
+    assert set(receiver.titles().values()) == {1}
+    assert house.files.log.read_text().count("json-1: told") == 20
+
+
+async def test_without_urls_nothing_is_started(segue_home: Path) -> None:
+    house = House(segue_home)
+
+    ensure_running(house.settings, 1)
+
+    assert not house.files.lock.exists()
+
+
+def test_a_notifier_that_cannot_be_started_is_told_once_and_fails_no_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(home=tmp_path / "missing", notify_urls=(f"json://{CANARY}",))
+
+    ensure_running(settings, 1)
+    ensure_running(settings, 2)
+
+    [record] = caplog.records
+    assert "notifier cannot be started" in record.getMessage()
+    assert CANARY not in caplog.text
