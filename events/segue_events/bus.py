@@ -24,6 +24,9 @@ __all__ = ("Bus", "BusStatistics")
 
 _LOGGER = logging.getLogger("segue_events.bus")
 
+# A batch takes no more events once their payloads are so long together.
+_BATCH_BYTES = 8 * 1024 * 1024
+
 # Events of one read of what other processes committed.
 _PAGE = 1000
 
@@ -76,6 +79,8 @@ class Bus:
         self._done = False
         self._last_commit = 0.0
         self._retry: asyncio.Future[None] | None = None
+        self._news = asyncio.Event()
+        self._delivering = asyncio.Lock()
         self._subscriptions: list[Subscription] = []
         self._lookout: asyncio.Task[None] | None = None
 
@@ -166,8 +171,6 @@ class Bus:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._news = asyncio.Event()
-        self._delivering = asyncio.Lock()
         self._position = await self._journal.head()
         self._head = self._position.seq
         self._writer = asyncio.create_task(self._write(), name="bus-writer")
@@ -191,6 +194,10 @@ class Bus:
             while not await self._is_over():
                 await self._pause()
                 await self._commit()
+        except BaseException as error:
+            # Nobody may be told that what was not written is durable.
+            self._failure = self._failure or JournalError(f"The bus was stopped before it had written all: {error!r}.")
+            raise
         finally:
             self._ended = self._done = True
             self._answer()
@@ -228,13 +235,10 @@ class Bus:
             future = self._flushes.popleft()
             if future.set_running_or_notify_cancel():
                 self._waiting.append((self._committed + len(self._queue), future))
-        # Counted before they leave the queue: another thread must not find the backlog empty in between.
-        self._in_flight = min(len(self._queue), self._batch)
-        taken = [self._queue.popleft() for _ in range(self._in_flight)]
-        events = [event for event, _ in taken]
+        events, payloads = self._take()
         self._last_commit = self._loop.time()
         if events:
-            await self._append(events, [payload for _, payload in taken])
+            await self._append(events, payloads)
             self._commits += 1
             self._committed += len(events)
             self._in_flight = 0
@@ -242,6 +246,21 @@ class Bus:
         self._answer()
         if not delivered:
             await self._deliver_through(events)
+
+    def _take(self) -> tuple[list[Event], list[bytes]]:
+        """Take the next batch out of the queue."""
+        events: list[Event] = []
+        payloads: list[bytes] = []
+        size = 0
+        # Counted before they leave the queue: another thread must not find the backlog empty in between.
+        self._in_flight = min(len(self._queue), self._batch)
+        while len(events) < self._in_flight and size < _BATCH_BYTES:
+            event, payload = self._queue.popleft()
+            events.append(event)
+            payloads.append(payload)
+            size += len(payload)
+        self._in_flight = len(events)
+        return events, payloads
 
     async def _append(self, events: list[Event], payloads: list[bytes]) -> None:
         """Append, again and again until it succeeds; raises only if it fails when the bus is closing."""

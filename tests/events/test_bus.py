@@ -135,6 +135,33 @@ async def test_a_cancelled_bus_commits_what_is_queued() -> None:
     assert (await journal.head()).seq == 10
 
 
+async def test_a_writer_that_is_killed_promises_nothing() -> None:
+    """As when the loop's owner cancels all tasks: who waits is told that it failed."""
+    journal = FailingJournal(MemoryJournal())
+    bus = await Bus(journal).__aenter__()
+    journal.hold()
+    bus.publish(Event(kind="a.b"))
+    waiting = bus.flush()
+    await journal.held()
+    next(task for task in asyncio.all_tasks() if task.get_name() == "bus-writer").cancel()
+    with pytest.raises(JournalError, match="stopped before it had written all"):
+        await asyncio.wrap_future(waiting)
+    with pytest.raises(BusClosed):
+        bus.publish(Event(kind="a.b"))
+    with pytest.raises(JournalError):
+        await bus.flushed()
+
+
+async def test_a_batch_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large payloads are committed in several turns."""
+    monkeypatch.setattr("segue_events.bus._BATCH_BYTES", 1_000)
+    journal = FailingJournal(MemoryJournal())
+    async with Bus(journal) as bus:
+        bus.publish_many([Event(kind="a.b", payload={"text": "x" * 400}) for _ in range(7)])
+        await bus.flushed()
+        assert journal.batches == [3, 3, 1]
+
+
 async def test_a_closed_bus_takes_nothing() -> None:
     """Waiting for what it committed is no error."""
     async with Bus(MemoryJournal()) as bus:

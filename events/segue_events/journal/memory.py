@@ -1,5 +1,6 @@
 """The journal of tests and of runs that nobody will ask for: events in a list."""
 
+import asyncio
 from collections.abc import Sequence
 from itertools import islice
 from typing import Self
@@ -43,6 +44,8 @@ class MemoryJournal:
 
     async def append(self, events: Sequence[Event], payloads: Sequence[bytes] | None = None) -> int:
         """Keep the events and set the `seq` of each; return the head's seq."""
+        # As with a file, others get their turn meanwhile.
+        await asyncio.sleep(0)
         for event, payload in zip(events, payloads or [seal(event) for event in events], strict=True):
             event.occurred = event.occurred or self._clock.now_us()
             known = self._seqs.get(event.id)
