@@ -49,7 +49,7 @@ class Neighbour(BaseHTTPRequestHandler):
         if self.path == "/weather.csv" and next(self.server.questions) > REFUSALS:
             self.reply(200, self.server.weather)
         else:
-            self.reply(503, b"The weather station is busy.")
+            self.reply(503, b"no observations at the moment")
 
     def do_POST(self) -> None:
         """Put an alert into the mailbox."""
@@ -87,7 +87,7 @@ def main() -> int:
 
     title("3. All of it is recorded.")
     segue(environment, "flow-run", "ls")
-    records(environment)
+    say_how_to_look(environment)
     return 0 if (first, second, told) == (0, 1, True) else 1
 
 
@@ -115,15 +115,17 @@ def show_alert(neighbours: Neighbours) -> bool:
     return True
 
 
-def records(environment: dict[str, str]) -> None:
-    """Say where the records are and how to look at them."""
+def say_how_to_look(environment: dict[str, str]) -> None:
+    """Say where the records are, and which commands show them."""
     home = os.path.relpath(environment["SEGUE_HOME"])
-    print(f"\nThe records are in {home}/segue.db. To look at them:\n")
+    command = [SEGUE, "flow-run", "ls", "--limit", "1", "--output", "json"]
+    newest = json.loads(subprocess.check_output(command, env=environment))[0]["name"]
+    print(f"\nThe records are in {home}/segue.db. To look closer:\n")
     print(f"    export SEGUE_HOME={shlex.quote(home)}")
-    print(f"    {SEGUE} flow-run ls")
-    print(f"    {SEGUE} flow-run inspect NAME")
-    print(f"    {SEGUE} flow-run logs NAME")
+    print(f"    {SEGUE} flow-run inspect {newest}")
+    print(f"    {SEGUE} flow-run logs {newest}")
     print(f"    {SEGUE} events stream --from 0")
+    print(f"    {SEGUE} journal check")
 
 
 if __name__ == "__main__":

