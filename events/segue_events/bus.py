@@ -10,12 +10,12 @@ from contextlib import suppress
 from typing import NamedTuple, Self
 
 import anyio
-import msgspec
 
 from segue_events.backoff import exponential
 from segue_events.clock import Clock, SystemClock
 from segue_events.errors import BusClosed, JournalError
 from segue_events.event import Event, seal
+from segue_events.fanout import Fanout
 from segue_events.filter import Filter
 from segue_events.journal import Cursor, Journal
 from segue_events.subscription import Subscription
@@ -26,12 +26,6 @@ _LOGGER = logging.getLogger("segue_events.bus")
 
 # A batch takes no more events once their payloads are so long together.
 _BATCH_BYTES = 8 * 1024 * 1024
-
-# Events of one read of what other processes committed.
-_PAGE = 1000
-
-# Seconds between two looks for other processes' commits: a thousandth of the time since the last one, within bounds.
-_OFTEN, _RARELY = 0.005, 0.05
 
 
 class BusStatistics(NamedTuple):
@@ -70,7 +64,6 @@ class Bus:
         self._failures = 0
         self._failure: JournalError | None = None
         self._head = 0
-        self._position = Cursor("", 0, 0)
         # Who is to be woken, by what: an idle writer by an event, a lingering one by a flush only.
         self._idle = False
         self._lingering = False
@@ -80,9 +73,7 @@ class Bus:
         self._last_commit = 0.0
         self._retry: asyncio.Future[None] | None = None
         self._news = asyncio.Event()
-        self._delivering = asyncio.Lock()
-        self._subscriptions: list[Subscription] = []
-        self._lookout: asyncio.Task[None] | None = None
+        self._fanout = Fanout(journal)
 
     # --- for any thread ---
 
@@ -132,7 +123,7 @@ class Bus:
     @property
     def busy(self) -> bool:
         """Whether something is yet to be committed or delivered."""
-        return bool(self._queue or self._in_flight or self._flushes or self._delivering.locked())
+        return bool(self._queue or self._in_flight or self._flushes or self._fanout.busy)
 
     def flush(self) -> Future[int]:
         """Return a future that is done, with the journal's head, when all that was published before is committed.
@@ -159,7 +150,7 @@ class Bus:
 
     def statistics(self) -> BusStatistics:
         """The counters, now."""
-        return BusStatistics(self._committed, self.backlog, self._commits, self._failures, len(self._subscriptions))
+        return BusStatistics(self._committed, self.backlog, self._commits, self._failures, len(self._fanout))
 
     def _wake(self) -> None:
         self._idle = False
@@ -167,12 +158,24 @@ class Bus:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._news.set)
 
-    # --- its life ---
+    # --- in its loop ---
+
+    def subscribe(self, filter: Filter | None = None, after: Cursor | None = None, limit: int = 1000) -> Subscription:
+        """Return a subscription, to be entered by `async with`: entering raises CursorReset if `after` is not valid.
+
+        It begins after the cursor `after`, or with what is committed from now on. `limit` bounds the events that wait
+        in its mailbox.
+        """
+        return Subscription(self._fanout, self._journal, filter, after, limit)
+
+    @property
+    def position(self) -> Cursor:
+        """The cursor after the last event that subscribers were offered."""
+        return self._fanout.position
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._position = await self._journal.head()
-        self._head = self._position.seq
+        self._head = await self._fanout.begin()
         self._writer = asyncio.create_task(self._write(), name="bus-writer")
         return self
 
@@ -185,9 +188,7 @@ class Bus:
             try:
                 await self._writer
             finally:
-                for subscription in list(self._subscriptions):
-                    self.leave(subscription)
-                    subscription.end()
+                self._fanout.end()
 
     async def _write(self) -> None:
         try:
@@ -242,10 +243,10 @@ class Bus:
             self._commits += 1
             self._committed += len(events)
             self._in_flight = 0
-        delivered = self._deliver(events)
+        delivered = self._fanout.deliver(events, self._head)
         self._answer()
         if not delivered:
-            await self._deliver_through(events)
+            await self._fanout.deliver_through(events)
 
     def _take(self) -> tuple[list[Event], list[bytes]]:
         """Take the next batch out of the queue."""
@@ -313,92 +314,3 @@ class Bus:
             future.set_exception(self._failure)
         else:
             future.set_result(self._head)
-
-    # --- subscribers ---
-
-    def subscribe(self, filter: Filter | None = None, after: Cursor | None = None, limit: int = 1000) -> Subscription:
-        """Return a subscription, to be entered by `async with`: entering raises CursorReset if `after` is not valid.
-
-        It begins after the cursor `after`, or with what is committed from now on. `limit` bounds the events that wait
-        in its mailbox.
-        """
-        return Subscription(self, self._journal, filter, after, limit)
-
-    @property
-    def position(self) -> Cursor:
-        """The cursor after the last event that subscribers were offered."""
-        return self._position
-
-    async def join(self, subscription: Subscription) -> None:
-        """Offer events to the subscription from now on. For `Subscription`."""
-        if not self._subscriptions:
-            # Without subscribers, nobody looked for what other processes have committed.
-            head = await self._journal.head()
-            if not self._subscriptions:
-                self._position = msgspec.structs.replace(head, seq=max(head.seq, self._position.seq))
-        self._subscriptions.append(subscription)
-        if self._lookout is None:
-            self._lookout = asyncio.create_task(self._look_out(), name="bus-lookout")
-
-    def leave(self, subscription: Subscription) -> None:
-        """Offer it no more. For `Subscription`."""
-        with suppress(ValueError):
-            self._subscriptions.remove(subscription)
-        if not self._subscriptions and self._lookout is not None:
-            self._lookout.cancel()
-            self._lookout = None
-
-    def _deliver(self, events: list[Event]) -> bool:
-        """Offer what was just committed; return False if other events, not seen yet, lie before or between."""
-        if not self._subscriptions:
-            self._position = msgspec.structs.replace(self._position, seq=max(self._head, self._position.seq))
-            return True
-        first = self._position.seq + 1
-        if self._delivering.locked() or [event.seq for event in events] != list(range(first, first + len(events))):
-            return False
-        if events:
-            self._offer(events)
-        return True
-
-    async def _deliver_through(self, events: list[Event]) -> None:
-        try:
-            await self._pull({event.seq: event for event in events})
-        except JournalError as error:
-            # Each subscriber reads on by itself, and is told of it if that fails too.
-            _LOGGER.warning("What other processes wrote could not be read. %s", error)
-            for subscription in self._subscriptions:
-                subscription.fall_behind()
-
-    async def _pull(self, own: dict[int, Event]) -> None:
-        """Offer all that is committed and was not offered, by reading it; objects in `own` as they are."""
-        async with self._delivering:
-            more = True
-            while more:
-                page = await self._journal.read(self._position.seq, limit=_PAGE)
-                more = len(page) == _PAGE
-                if page:
-                    self._offer([own.get(event.seq, event) for event in page])
-
-    def _offer(self, events: list[Event]) -> None:
-        through = events[-1].seq
-        self._position = msgspec.structs.replace(self._position, seq=through)
-        chosen: dict[Filter | None, list[Event]] = {None: events}
-        for subscription in self._subscriptions:
-            wanted = subscription.filter
-            if wanted not in chosen:
-                chosen[wanted] = [event for event in events if wanted is None or wanted.matches(event)]
-            subscription.offer(chosen[wanted], through)
-
-    async def _look_out(self) -> None:
-        """Look for the commits of other processes, as long as there are subscribers."""
-        quiet = 0.0
-        while True:
-            pause = min(max(quiet / 1000, _OFTEN), _RARELY)
-            await asyncio.sleep(pause)
-            quiet += pause
-            try:
-                if await self._journal.changed():
-                    await self._pull({})
-                    quiet = 0.0
-            except JournalError as error:
-                _LOGGER.warning("What other processes wrote could not be read. %s", error)
