@@ -28,7 +28,7 @@ format: $(READY) ## write the files in the house's style
 	@$(BIN)/ruff format .
 
 types: $(READY)  ## check the types of the sources
-	@$(BIN)/pyright
+	@$(BIN)/pyright --pythonpath $(BIN)/python
 
 layers: $(READY) ## check that each import points downwards
 	@$(BIN)/lint-imports --no-logo --no-cache
