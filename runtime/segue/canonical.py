@@ -61,6 +61,11 @@ def encode_within(value: Any, limit: int) -> bytes | None:
 
     Raises NotCanonical as `encode` does.
     """
+    kind = type(value)
+    if value is None or kind is bool or (kind is int and _LEAST <= value <= _MOST):
+        # What most steps return, and nothing in it can go wrong.
+        text = _write(value)
+        return text if len(text) <= limit else None
     try:
         text = _text(value, _Walk, _write, limit)
     except _TooLargeError:

@@ -39,7 +39,7 @@ class Flow(FlowDefinition, Generic[P, R]):
         wait_for = kwargs.pop("wait_for", None)
         return_state = bool(kwargs.pop("return_state", False))
         call = FlowCall(self, args, kwargs, cast("Any", wait_for))
-        return cast("R", start(self.kind, call, return_state))
+        return start(self.kind, call, return_state)
 
     def with_options(self, **options: Unpack[FlowOptionsDict]) -> Flow[P, R]:
         """Return a copy of the flow with these options changed."""

@@ -128,9 +128,10 @@ def _guarded(life: Life, options: TaskOptions | FlowOptions, plan: Plan) -> Life
 def _task_life(options: TaskOptions, plan: Plan) -> Life:
     if plan.not_ready is not None:
         return (yield from _not_ready(plan))
-    yield Record(states.Running(occurred=plan.now()))
+    running = State(StateType.RUNNING, "Running", occurred=plan.now())
+    yield Record(running)
     if options.on_running:
-        yield Fire(options.on_running, states.Running(occurred=plan.now()))
+        yield Fire(options.on_running, running)
     key = plan.cache_key() if plan.cache_key is not None else None
     if key is not None and not plan.refresh_cache:
         cached = yield Lookup(key)
@@ -148,9 +149,10 @@ def _flow_life(options: FlowOptions, plan: Plan, invalid: str | None) -> Life:
     if invalid is not None:
         message = f"Validation of flow parameters failed with error: {invalid}"
         return (yield from _settle(options, states.Failed(message=message, occurred=plan.now())))
-    yield Record(states.Running(occurred=plan.now()))
+    running = State(StateType.RUNNING, "Running", occurred=plan.now())
+    yield Record(running)
     if options.on_running:
-        yield Fire(options.on_running, states.Running(occurred=plan.now()))
+        yield Fire(options.on_running, running)
     state = yield from _attempts("Flow", options, plan, None)
     if state.type is StateType.COMPLETED and plan.persist:
         return (yield from _settle_kept("Flow", options, plan, state, None))

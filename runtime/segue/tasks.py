@@ -34,7 +34,7 @@ class Task(TaskDefinition, Generic[P, R]):
         """Run the task here and now; a coroutine function's task gives a coroutine, a generator's a generator."""
         wait_for, return_state = _own_arguments(kwargs)
         call = TaskCall(self, args, kwargs, wait_for)
-        return cast("R", start(self.kind, call, return_state))
+        return start(self.kind, call, return_state)
 
     @overload
     def submit(self: Task[P, Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> TaskFuture[T]: ...

@@ -104,7 +104,10 @@ def keeping_of_task(context: TaskRunContext) -> Keeping | None:
     """Return how the value of a task run is kept, or None where nothing asks for more than its event has."""
     task, world, flow = context.task, context.world, context.flow_context
     options, settings = task.options, world.settings
-    persist = first(options.persist_result, None if flow is None else flow.persist, settings.results_persist_by_default)
+    persist = options.persist_result
+    if persist is None:
+        inherited = None if flow is None else flow.persist
+        persist = settings.results_persist_by_default if inherited is None else inherited
     if options.persist_result is False or not (persist or task.keeps_results):
         return None
     policy: Any = options.cache_policy
