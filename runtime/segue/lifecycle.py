@@ -128,7 +128,7 @@ def _guarded(life: Life, options: TaskOptions | FlowOptions, plan: Plan) -> Life
 def _task_life(options: TaskOptions, plan: Plan) -> Life:
     if plan.not_ready is not None:
         return (yield from _not_ready(plan))
-    running = State(StateType.RUNNING, "Running", occurred=plan.now())
+    running: State[Any] = State(StateType.RUNNING, "Running", occurred=plan.now())
     yield Record(running)
     if options.on_running:
         yield Fire(options.on_running, running)
@@ -149,7 +149,7 @@ def _flow_life(options: FlowOptions, plan: Plan, invalid: str | None) -> Life:
     if invalid is not None:
         message = f"Validation of flow parameters failed with error: {invalid}"
         return (yield from _settle(options, states.Failed(message=message, occurred=plan.now())))
-    running = State(StateType.RUNNING, "Running", occurred=plan.now())
+    running: State[Any] = State(StateType.RUNNING, "Running", occurred=plan.now())
     yield Record(running)
     if options.on_running:
         yield Fire(options.on_running, running)
