@@ -1,5 +1,8 @@
 """Events: kept in a durable journal, published from any thread, delivered to subscribers once they are committed."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from segue_events.bus import Bus as Bus
 from segue_events.bus import BusStatistics as BusStatistics
 from segue_events.clock import Clock as Clock
@@ -28,7 +31,16 @@ from segue_events.journal import Journal as Journal
 from segue_events.journal import Projection as Projection
 from segue_events.journal import Write as Write
 from segue_events.journal.memory import MemoryJournal as MemoryJournal
-from segue_events.journal.sqlite import JournalStatistics as JournalStatistics
-from segue_events.journal.sqlite import SqliteJournal as SqliteJournal
 from segue_events.subscription import Subscription as Subscription
 from segue_events.subscription import SubscriptionStatistics as SubscriptionStatistics
+
+if TYPE_CHECKING:
+    from segue_events.journal.sqlite import JournalStatistics as JournalStatistics
+    from segue_events.journal.sqlite import SqliteJournal as SqliteJournal
+
+
+def __getattr__(name: str) -> Any:
+    # aiosqlite and SQLite are imported by who opens a database, not by who makes events.
+    if name in ("JournalStatistics", "SqliteJournal"):
+        return getattr(import_module("segue_events.journal.sqlite"), name)
+    raise AttributeError(f"module 'segue_events' has no attribute {name!r}.")

@@ -1,8 +1,8 @@
 """One SQLite connection in a thread of its own, by aiosqlite; statements of many rows; errors as sentences."""
 
+import asyncio
 import errno
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -48,7 +48,7 @@ class Database:
     """A connection that lives in its own thread, from `open` to `close`.
 
     `opening` makes the connection in that thread, `closing` ends it there; what `opening` raises is raised by `open`,
-    and leaves neither connection nor thread. `run` may be called in any loop.
+    and leaves neither connection nor thread. `run` may be called in any loop, while the one that opened it runs.
     """
 
     def __init__(
@@ -62,16 +62,16 @@ class Database:
         self._closing = closing
         self._connection: aiosqlite.Connection | None = None
         self._trouble: BaseException | None = None
-        # Calls under way; appending and popping need no lock.
-        self._calls: deque[None] = deque()
+        self._calls = 0
 
     @property
     def busy(self) -> bool:
         """Whether a call is under way."""
-        return bool(self._calls)
+        return self._calls > 0
 
     async def open(self) -> None:
-        """Start the thread and connect."""
+        """Start the thread and connect; the present loop becomes the database's own."""
+        self._loop = asyncio.get_running_loop()
         connection = aiosqlite.Connection(self._open, 64)
         # Left half open, the thread would keep the interpreter from ending.
         with anyio.CancelScope(shield=True):
@@ -106,16 +106,22 @@ class Database:
 
     async def run(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call the function with the connection in its thread; errors of SQLite become JournalErrors."""
+        if self._connection is None or asyncio.get_running_loop() is self._loop:
+            return await self._run(work, *args, **kwargs)
+        # An answer to a loop that has been closed meanwhile would end aiosqlite's thread, and with it the journal.
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._run(work, *args, **kwargs), self._loop))
+
+    async def _run(self, work: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         connection = self._connection
         if connection is None:
             raise JournalError(f"The journal {self._path} is not open; use `async with`, or open it first.")
-        self._calls.append(None)
+        self._calls += 1
         try:
             return await self._call(connection, work, *args, **kwargs)
         except (sqlite3.Error, OSError) as error:
             raise failure(error, self._path) from error
         finally:
-            self._calls.pop()
+            self._calls -= 1
 
     async def _call(
         self,

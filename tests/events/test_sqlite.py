@@ -107,6 +107,31 @@ async def test_a_cancelled_call_is_done_all_the_same(tmp_path: Path) -> None:
     await database.close()
 
 
+async def test_a_loop_that_closes_while_it_waits_harms_nobody(tmp_path: Path) -> None:
+    """Its answer is dropped, and the database's thread lives on."""
+    database = Database(tmp_path / "x.db", lambda: sqlite3.connect(":memory:"))
+    await database.open()
+    begun, gate = threading.Event(), threading.Event()
+
+    def slow(_: sqlite3.Connection) -> None:
+        begun.set()
+        gate.wait(5)
+
+    def ask_and_leave() -> None:
+        loop = asyncio.new_event_loop()
+        call = loop.create_task(database.run(slow))
+        loop.run_until_complete(asyncio.wait([call], timeout=0.001))
+        begun.wait(5)
+        call.cancel()
+        loop.run_until_complete(asyncio.wait([call]))
+        loop.close()
+
+    await asyncio.to_thread(ask_and_leave)
+    gate.set()
+    assert await database.run(lambda _: "alive") == "alive"
+    await database.close()
+
+
 def coded(code: int) -> sqlite3.Error:
     error = sqlite3.OperationalError("the reason")
     error.sqlite_errorcode = code
