@@ -61,7 +61,7 @@ def encode_within(value: Any, limit: int) -> bytes | None:
 
     Raises NotCanonical as `encode` does.
     """
-    kind: Any = type(value)
+    kind = cast("type[Any]", type(value))
     if value is None or kind is bool or (kind is int and _LEAST <= value <= _MOST):
         # What most steps return, and nothing in it can go wrong.
         text = _write(value)
@@ -322,7 +322,7 @@ def _uuid(walk: _Walk, value: UUID, depth: int) -> Any:
 
 def _other(walk: _Walk, value: Any, depth: int) -> Any:
     """Convert a member of an Enum that can be found again by its name, and refuse all else."""
-    kind: Any = type(value)
+    kind = cast("type[Any]", type(value))
     if not isinstance(value, Enum):
         raise NotCanonical("", _type_name(value))
     # Combined flags have a name too, but no member by it.
