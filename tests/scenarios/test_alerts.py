@@ -178,15 +178,17 @@ async def test_an_unknown_scheme_is_an_event_that_shows_no_url(receiver: Receive
 async def test_many_failures_at_once_start_one_notifier(receiver: Receiver, segue_home: Path) -> None:
     house = House(segue_home, receiver.url())
     now = SystemClock().now_us()
+    long_ago = Event(kind="flow-run.failed", run="old", subject="old", occurred=now - 3_600_000_000)
     failures = [Event(kind="flow-run.failed", run=f"r{n}", subject=f"r{n}", occurred=now) for n in range(20)]
     async with SqliteJournal(house.settings.database) as journal:
-        await journal.append(failures)
+        await journal.append([long_ago, *failures])
 
-    async with asyncio.TaskGroup() as group:
-        for failure in failures:
-            group.create_task(asyncio.to_thread(ensure_running, house.settings, failure.seq))
+    # The last failure comes first to start it.
+    for failure in reversed(failures):
+        ensure_running(house.settings, failure.seq)
     await house.told(20)
 
+    assert receiver.titles()["Flow run old failed"] == 0
     assert set(receiver.titles().values()) == {1}
     assert house.files.log.read_text().count("json-1: told") == 20
 

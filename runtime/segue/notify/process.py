@@ -24,6 +24,9 @@ from segue_notifiers.apprise_channel import scheme_of
 
 IDLE_SECONDS = 5.0
 
+# How many µs apart two failures are that count as simultaneous: more than a loaded machine takes to start a process.
+SAME_TIME = 60_000_000
+
 RULE = Rule(name="failures", filter=FAILURES)
 
 
@@ -77,8 +80,17 @@ async def tell_and_unlock(notifier: Notifier, source: Source, lock: NotifierLock
 
 
 async def _start(journal: Journal, first: int | None) -> Cursor:
+    """Where to begin when nothing was told yet: at the failure that started this, or the earliest just before it.
+
+    Of several engines whose runs fail at the same time, the one that starts this need not be the first that committed.
+    """
     head = await journal.head()
-    return head if first is None else msgspec.structs.replace(head, seq=max(0, min(first - 1, head.seq)))
+    cause = [] if first is None else await journal.read(first - 1, FAILURES, 1)
+    if not cause:
+        return head
+    recent = msgspec.structs.replace(FAILURES, since=cause[0].occurred - SAME_TIME)
+    [earliest] = await journal.read(0, recent, 1)
+    return msgspec.structs.replace(head, seq=earliest.seq - 1)
 
 
 def channels_of(urls: Iterable[str]) -> list[Channel]:

@@ -12,8 +12,7 @@ import msgspec
 from segue.notify.assignment import FAILURES, Assignment
 from segue.notify.lock import NotifierLock
 from segue.settings import Settings
-from segue_events import Bus, EventsError
-from segue_notifiers.rule import is_part
+from segue_events import Bus, Event, EventsError
 
 LOGGER = logging.getLogger("segue.notifications")
 
@@ -29,8 +28,8 @@ def ensure_running(settings: Settings, first: int) -> None:
 
     To be called after that event's commit, from any thread. Does nothing without `notify_urls`. If a notifier of
     this journal runs, it has seen the commit or will before it ends, and this returns in microseconds; else one
-    is started, which takes milliseconds. It goes on from where the last one stopped, or from `first` if there was
-    none. Never raises: a problem is logged, once per process.
+    is started, which takes milliseconds. It goes on from where the last one stopped, or, if there was none,
+    from `first` and what failed in the minute before. Never raises: a problem is logged, once per process.
     """
     if not settings.notify_urls:
         return
@@ -54,7 +53,7 @@ async def watch_failures(bus: Bus, settings: Settings) -> None:
     try:
         async with bus.subscribe(FAILURES, after=bus.position) as failures:
             async for batch in failures:
-                first = next((event.seq for event in batch if not is_part(event)), None)
+                first = next((event.seq for event in batch if _stands_alone(event)), None)
                 if first is not None:
                     # In a thread, since starting a process would hold up the loop that commits.
                     await anyio.to_thread.run_sync(ensure_running, settings, first)
@@ -62,9 +61,14 @@ async def watch_failures(bus: Bus, settings: Settings) -> None:
         _warn_once(f"Nobody is told of failures from now on: {error}")
 
 
+def _stands_alone(event: Event) -> bool:
+    # What the notifier's rule asks too; but the notifier's modules are not imported where flows run.
+    return not event.run or event.run == event.subject
+
+
 def _start(assignment: Assignment, lock: NotifierLock) -> None:
     read, write = os.pipe()
-    # The assignment holds secrets, so it goes neither through arguments nor the environment, which others can see.
+    # The assignment holds secrets, so it goes neither through arguments nor through a file, which others may see.
     with open(read, "rb") as reader, open(write, "wb", buffering=0) as writer:
         # More than the pipe holds is refused, since nobody reads yet.
         os.set_blocking(write, False)
