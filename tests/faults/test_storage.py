@@ -17,9 +17,9 @@ from segue.projection import RunProjection
 from segue.settings import temporary_settings
 from segue_events import (
     Bus,
+    Cursor,
     CursorReset,
     Event,
-    Filter,
     JournalCorrupt,
     JournalFull,
     JournalTooNew,
@@ -185,28 +185,48 @@ async def test_damaged_pages_are_found(tmp_path: Path, seed: int) -> None:
     assert await problems(path) != []
 
 
-async def test_a_lost_end_of_the_log_begins_a_new_epoch(start, segue_home: Path) -> None:
-    """SQLite drops it without a word; the mark beside the database tells, an event says how much, old cursors reset."""
-    child = start("doomed.py", 2_000)
-    assert child.stdout is not None
-    for _ in range(3_000):
-        child.stdout.readline()
-    child.kill()
-    child.communicate()
-    path = segue_home / "segue.db"
-    log = path.with_name("segue.db-wal")
-    async with SqliteJournal(path, read_only=True) as journal:
-        before = await journal.head()
-        saved = [file.read_bytes() for file in (path, log)]
-    for file, data in zip((path, log), saved, strict=True):
-        file.write_bytes(data)
-    os.truncate(log, len(saved[1]) // 2)
+async def copied_without_end_of_log(source: Path, target: Path, kept: float) -> Cursor:
+    """Copy a journal of 1,000 events in use, and cut the copy's log to that part; the cursor after the last event."""
+    make(source)
+    # Its time stands still, so no checkpoint empties the log.
+    async with SqliteJournal(source / "segue.db", clock=FakeClock()) as journal:
+        for first in range(0, 1_000, 50):
+            await journal.append(numbered(first, 50))
+        shutil.copytree(source, target)
+        head = await journal.head()
+    cut(target / "segue.db-wal", kept)
+    return head
 
-    async with SqliteJournal(path, projections=[RunProjection()]) as journal:
+
+def make(folder: Path) -> None:
+    folder.mkdir()
+
+
+def cut(log: Path, kept: float) -> None:
+    os.truncate(log, int(log.stat().st_size * kept))
+    log.with_name("segue.db-shm").unlink()
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.5, 0.9])
+async def test_a_lost_end_of_the_log_begins_a_new_epoch(tmp_path: Path, kept: float) -> None:
+    """SQLite drops it without a word; the mark beside the database tells, an event says how much, old cursors reset."""
+    before = await copied_without_end_of_log(tmp_path / "used", tmp_path / "copy", kept)
+
+    async with SqliteJournal(tmp_path / "copy" / "segue.db") as journal:
         after = await journal.head()
-        (event,) = await journal.read(filter=Filter(kinds=("journal.truncated",)))
-        assert after.epoch == before.epoch + 1
-        assert event.payload == {"lost": before.seq - (after.seq - 1)}
+        *left, truncated = await journal.read(limit=2_000)
+        assert [event.payload["number"] for event in left] == list(range(len(left)))
+        assert truncated.kind == "journal.truncated"
+        assert truncated.payload == {"lost": before.seq - len(left)}
+        assert (after.epoch, after.seq) == (before.epoch + 1, len(left) + 1)
         with pytest.raises(CursorReset, match="epoch"):
             await journal.check_cursor(before)
         assert await journal.check() == []
+
+
+async def test_a_journal_that_was_all_in_a_lost_log_is_another_one(tmp_path: Path) -> None:
+    """With the log of a young database all is gone, its name too: old cursors are told so."""
+    before = await copied_without_end_of_log(tmp_path / "used", tmp_path / "copy", 0)
+    async with SqliteJournal(tmp_path / "copy" / "segue.db") as journal:
+        with pytest.raises(CursorReset, match="another journal"):
+            await journal.check_cursor(before)
