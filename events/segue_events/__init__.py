@@ -44,3 +44,39 @@ def __getattr__(name: str) -> Any:
     if name in ("JournalStatistics", "SqliteJournal"):
         return getattr(import_module("segue_events.journal.sqlite"), name)
     raise AttributeError(f"module 'segue_events' has no attribute {name!r}.")
+
+
+__all__ = (
+    "Bus",
+    "BusClosed",
+    "BusStatistics",
+    "Clock",
+    "Cursor",
+    "CursorError",
+    "CursorReset",
+    "Event",
+    "EventsError",
+    "Filter",
+    "Journal",
+    "JournalCorrupt",
+    "JournalError",
+    "JournalFull",
+    "JournalLocked",
+    "JournalStatistics",
+    "JournalTooNew",
+    "JournalUnwritable",
+    "MemoryJournal",
+    "PayloadError",
+    "Projection",
+    "SqliteJournal",
+    "StreamError",
+    "Subscription",
+    "SubscriptionStatistics",
+    "SystemClock",
+    "Write",
+    "encode_payload",
+    "new_id",
+    "pack_id",
+    "to_cloudevent",
+    "unpack_id",
+)

@@ -23,33 +23,28 @@ class Upstream(NamedTuple):
 
 
 def find_upstream(values: Iterable[Any]) -> list[Upstream]:
-    """Return what the values depend on: futures and states, also within lists, tuples, sets and dicts."""
+    """Return what the values depend on: futures and states, also within lists, tuples, sets and dicts.
+
+    However deep they lie, and also where a list contains itself.
+    """
     found: list[Upstream] = []
-    for value in values:
-        if type(value) not in LEAVES:
-            _search(value, False, found)
+    left = [(value, False) for value in values if type(value) not in LEAVES]
+    seen: set[int] = set()
+    while left:
+        value, may_fail = left.pop()
+        if isinstance(value, (TaskFuture, State)):
+            found.append(Upstream(cast("TaskFuture[Any] | State[Any]", value), may_fail))
+        elif isinstance(value, (allow_failure, unmapped)):
+            inner = cast("allow_failure[Any] | unmapped[Any]", value)
+            left.append((inner.value, may_fail or isinstance(inner, allow_failure)))
+        elif isinstance(value, (dict, *_SEQUENCES)) and id(cast("object", value)) not in seen:
+            seen.add(id(cast("object", value)))
+            items = cast("dict[Any, Any]", value).values() if isinstance(value, dict) else cast("list[Any]", value)
+            # One pass in C says of a long list of numbers or strings that there is nothing to find.
+            if not LEAVES.issuperset(map(type, items)):
+                left.extend((item, may_fail) for item in items if type(item) not in LEAVES)
+    found.reverse()
     return found
-
-
-def _search(value: Any, may_fail: bool, found: list[Upstream]) -> None:
-    if type(value) in LEAVES or isinstance(value, (quote, opaque)):
-        return
-    if isinstance(value, (TaskFuture, State)):
-        found.append(Upstream(cast("TaskFuture[Any] | State[Any]", value), may_fail))
-    elif isinstance(value, (allow_failure, unmapped)):
-        inner = cast("allow_failure[Any] | unmapped[Any]", value)
-        _search(inner.value, may_fail or isinstance(inner, allow_failure), found)
-    elif isinstance(value, dict):
-        _search_all(cast("dict[Any, Any]", value).values(), may_fail, found)
-    elif isinstance(value, _SEQUENCES):
-        _search_all(cast("list[Any]", value), may_fail, found)
-
-
-def _search_all(values: Iterable[Any], may_fail: bool, found: list[Upstream]) -> None:
-    # One pass in C says of a long list of numbers or strings that there is nothing to find.
-    if not LEAVES.issuperset(map(type, values)):
-        for value in values:
-            _search(value, may_fail, found)
 
 
 def resolved(value: Any) -> Any:
