@@ -92,9 +92,9 @@ class Journal(Protocol):
 class Write(NamedTuple):
     """Rows of one table, written by few statements: `head` row, row, … `tail`.
 
-    `head` is "INSERT INTO t (a, b) VALUES", `row` the placeholder of one row: "(?, ?)", `tail` what follows:
-    "ON CONFLICT (a) DO UPDATE SET …" or nothing. `rows` are the parameters; a key appears once at most, since
-    one statement writes many rows.
+    `head` is "INSERT INTO t (a, b) VALUES", or another statement's beginning that ends with VALUES, `row` the
+    placeholder of one row: "(?, ?)", `tail` what follows: "ON CONFLICT (a) DO UPDATE SET …" or nothing. `rows` are the
+    parameters; a key appears once at most, since one statement writes many rows.
     """
 
     head: str
@@ -127,7 +127,10 @@ class Projection(Protocol):
         ...
 
     def writes(self, events: Sequence[Event]) -> list[Write]:
-        """Return what these events, which follow one another, change; pure. `seq` of each is set."""
+        """Return what these events, which follow one another, change; pure.
+
+        `seq` of each is set, and payloads are as a reader finds them. What this raises fails the commit.
+        """
         ...
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+import msgspec
+
 from segue_events.clock import Clock
 from segue_events.errors import JournalCorrupt
-from segue_events.event import Event, seal
+from segue_events.event import Event, decode_payload, seal
 from segue_events.ids import id_at_rest, id_in_memory
 from segue_events.journal import Cursor, Projection, Write, folding, schema
 from segue_events.journal.lock import JournalLock
@@ -97,7 +99,8 @@ class Commits:
         values = rows_of(batch.events, batch.payloads, terms.kinds, terms.runs)
         for seq, event in enumerate(batch.events, head + 1):
             event.seq = seq
-        return Prepared(head, terms, values, folding.writes_of(self._projections, batch.events))
+        writes = folding.writes_of(self._projections, _as_read(batch)) if self._projections else []
+        return Prepared(head, terms, values, writes)
 
     # --- in the database's thread ---
 
@@ -240,6 +243,19 @@ class Commits:
         if connection.in_transaction:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
+
+
+def _as_read(batch: Batch) -> list[Event]:
+    """The events as a reader will find them: what was published already encoded is decoded.
+
+    Else a projection could make one thing of a value now, and another of the same value when it is folded anew.
+    """
+    return [
+        msgspec.structs.replace(event, payload=decode_payload(payload))
+        if msgspec.Raw in map(type, event.payload.values())
+        else event
+        for event, payload in zip(*batch, strict=True)
+    ]
 
 
 def _numbers_of(connection: sqlite3.Connection, runs: Iterable[str]) -> dict[str, int]:

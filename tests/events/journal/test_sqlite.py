@@ -5,8 +5,10 @@ import os
 import sqlite3
 import stat
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from segue_events import (
@@ -21,6 +23,7 @@ from segue_events import (
     JournalTooNew,
     JournalUnwritable,
     SqliteJournal,
+    Write,
     new_id,
 )
 from segue_events.testing import Tally, numbers
@@ -227,6 +230,40 @@ async def test_check_finds_a_projection_that_was_tampered_with_and_rebuild_mends
         (problem,) = await journal.check()
         assert "2 rows are missing, 2 are wrong" in problem
         await journal.rebuild()
+        assert await journal.check() == []
+
+
+class Remembering(Tally):
+    def __init__(self) -> None:
+        self.payloads: list[object] = []
+
+    def writes(self, events: Sequence[Event]) -> list[Write]:
+        self.payloads += [event.payload for event in events]
+        return super().writes(events)
+
+
+async def test_a_projection_sees_payloads_as_a_reader_does(path: Path) -> None:
+    """Also what was encoded before it was published: made anew, the tables are the same."""
+    projection = Remembering()
+    async with SqliteJournal(path, projections=[projection]) as journal:
+        await journal.append([Event(kind="a.b", payload={"result": msgspec.Raw(b'{"x": []}'), "n": 1}), *numbers(1)])
+        assert projection.payloads == [{"result": {"x": []}, "n": 1}, {"n": 0}]
+        await journal.rebuild()
+        assert projection.payloads[2:] == projection.payloads[:2]
+
+
+async def test_a_projection_may_delete(path: Path) -> None:
+    """Any statement whose head ends with VALUES is one of many rows."""
+
+    class Forgetful(Tally):
+        def writes(self, events: Sequence[Event]) -> list[Write]:
+            gone = [(event.subject,) for event in events if event.kind == "subject.gone"]
+            return [*super().writes(events), Write("DELETE FROM tally WHERE subject IN (VALUES ", "(?)", ")", gone)]
+
+    async with SqliteJournal(path, projections=[Forgetful()]) as journal:
+        await journal.append([*numbers(3, "a"), *numbers(3, "b")])
+        await journal.append([Event(kind="subject.gone", subject="a")])
+        assert await journal.query("SELECT subject FROM tally") == [("b",)]
         assert await journal.check() == []
 
 
