@@ -12,8 +12,10 @@ from typing import TypeVar
 from segue import host
 from segue.engine.world import use_backend
 from segue.records import CacheEntry
-from segue.run_events import state_of
+from segue.run_events import STATE_TYPES, state_of
 from segue.settings import temporary_settings
+from segue.states import StateType
+from segue.transitions import refusal
 from segue_events import Clock, Event, encode_payload, new_id
 from segue_events.testing import FakeClock
 
@@ -21,16 +23,26 @@ T = TypeVar("T")
 
 
 class MemoryBackend:
-    """A backend that keeps its events in a list: what is published is there at once, in order."""
+    """A backend that keeps its events in a list: what is published is there at once, in order.
+
+    It holds the engine to the table of transitions: a state that may not follow the run's last one is an error.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.events: list[Event] = []
         self.backlog = 0
+        self._last: dict[str, StateType] = {}
 
     def publish(self, event: Event) -> None:
         """Append the event; PayloadError for one that a journal would refuse."""
         encode_payload(event.payload)
+        kind = STATE_TYPES.get(event.kind)
+        if kind is not None:
+            refused = refusal(self._last.get(event.subject), kind)
+            if refused is not None:
+                raise AssertionError(f"{event.kind} of {event.subject}: {refused}")
+            self._last[event.subject] = kind
         event.id = event.id or new_id()
         event.occurred = event.occurred or self.clock.now_us()
         self.events.append(event)
