@@ -19,7 +19,7 @@ MAX_DEPTH = 200
 
 _INT64 = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_encoder = msgspec.json.Encoder()
+_encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(dict[str, Any])
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -50,7 +50,7 @@ def encode_payload(payload: dict[str, Any]) -> bytes:
     if not isinstance(payload, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise PayloadError(f"A payload is a dict with texts as keys, not {_shown(payload)}.")
     try:
-        encoded = _encoder.encode(payload)
+        encoded = _encode(payload)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise _refusal(payload, error) from None
     # msgspec writes NaN and infinities as null, without a word.
@@ -75,7 +75,7 @@ def seal(event: Event) -> bytes:
     if not event.id:
         event.id = new_id()
     try:
-        texts = event.kind + event.run + event.subject + event.id
+        texts = "".join((event.kind, event.run, event.subject, event.id))
         if not texts.isascii() or "\0" in texts or not event.kind:
             _check_texts(event)
         if not -_INT64 <= event.occurred < _INT64:
@@ -129,7 +129,7 @@ def _refusal(payload: Any, error: Exception) -> PayloadError:
     try:
         for path, value in _leaves(payload):
             try:
-                _encoder.encode(value)
+                _encode(value)
             except (TypeError, ValueError, OverflowError) as reason:
                 return PayloadError(f"{path} in the payload cannot be written as JSON ({_shown(value)}): {reason}.")
     except RecursionError:
