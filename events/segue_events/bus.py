@@ -272,6 +272,7 @@ class Bus:
             except Exception as error:
                 failure = self._fail(error)
                 if self._closing:
+                    _LOGGER.error("The bus ends, and %d events that it could not write are lost.", self.backlog)
                     raise failure from error
                 await self._wait_to_retry(next(delays))
             else:

@@ -226,7 +226,7 @@ async def test_delays_between_attempts_grow() -> None:
         journal.heal()
 
 
-async def test_leaving_while_the_journal_fails_tries_once_more_and_says_so() -> None:
+async def test_leaving_while_the_journal_fails_tries_once_more_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     """The error is the journal's."""
     journal = FailingJournal(MemoryJournal())
     bus = await Bus(journal, FakeClock()).__aenter__()
@@ -236,6 +236,7 @@ async def test_leaving_while_the_journal_fails_tries_once_more_and_says_so() -> 
         await bus.flushed()
     with pytest.raises(JournalFull):
         await bus.__aexit__()
+    assert "1 events that it could not write are lost" in caplog.text
     assert journal.appends == 2
     assert isinstance(bus.flush().exception(timeout=5), JournalFull)
 
