@@ -1,5 +1,6 @@
 """What every test has: coroutines on asyncio, a segue home of its own, no settings from the outside."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def segue_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of this test's own for profiles, database and results."""
+    """A folder of this test's own for profiles, database and results; no other setting comes from the environment."""
+    for name in [name for name in os.environ if name.startswith("SEGUE_")]:
+        monkeypatch.delenv(name)
     home = tmp_path / "segue-home"
     monkeypatch.setenv("SEGUE_HOME", str(home))
     return home
