@@ -23,6 +23,10 @@ class Children(Protocol):
         """Start the job when its inputs are there; its future ends with it."""
         ...
 
+    def refuse_wait(self) -> None:
+        """Raise BlockingInLoopError where waiting for a child would stop the flow's own loop."""
+        ...
+
 
 class World(NamedTuple):
     """What lies outside of a run: where its events go, and the settings it started with."""

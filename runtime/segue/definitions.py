@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import inspect
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import msgspec
 
@@ -50,16 +51,28 @@ class Definition:
     fn: Callable[..., Any]
     name: str
     options: Any
+    # The object (or class) that a method's flow or task was taken from: the first argument of each call.
+    bound: tuple[Any, ...] = ()
 
     def _take(self, fn: Callable[..., Any]) -> None:
         # A class method cannot be called before it is bound; until then it stands for its function.
         called: Any = cast("Any", fn).__func__ if isinstance(fn, (classmethod, staticmethod)) else fn
         if not callable(called):
             raise TypeError(f"{fn!r} is not a function: a flow or task is made of something to call.")
-        self.fn = cast("Callable[..., Any]", fn)
+        self.fn = cast("Callable[..., Any]", called)
+        self._wrapper: type[Any] = cast("type[Any]", type(fn))
         functools.update_wrapper(cast("Any", self), called)
         self.parameters = Parameters(called)
         self.kind = function_kind(called)
+
+    def bound_to(self, instance: object, owner: type | None) -> Self:
+        """Return this flow or task as an attribute of an object or class, as functions and methods are."""
+        first = owner if self._wrapper is classmethod else instance
+        if first is None or self._wrapper is staticmethod or not hasattr(self.fn, "__get__"):
+            return self
+        bound = copy.copy(self)
+        bound.bound = (first,)
+        return bound
 
     @property
     def description(self) -> str | None:

@@ -49,13 +49,9 @@ class Flow(FlowDefinition, Generic[P, R]):
         """Return the parameters coerced to the function's annotations; ParameterTypeError says what does not fit."""
         return self.parameters.validate(parameters)
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Flow[..., R]:
+    def __get__(self, instance: object, owner: type | None = None) -> Flow[..., R]:
         """Return the flow of a method, bound to its object, as functions do."""
-        bind = getattr(self.fn, "__get__", None)
-        if bind is None or (instance is None and not isinstance(self.fn, classmethod)):
-            return self
-        options = self.options if self.options.name is not None else flow_options({"name": self.name}, self.options)
-        return Flow(bind(instance, owner), options)
+        return self.bound_to(instance, owner)
 
     def __repr__(self) -> str:
         return f"<Flow {self.name!r}>"

@@ -12,13 +12,13 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from segue.notify import watch_failures
 from segue.projection import RunProjection
 from segue.settings import Settings
 from segue.store import Store
-from segue_events import Bus, Clock, JournalUnwritable, SystemClock
+from segue_events import Bus, Clock, JournalError, JournalUnwritable, SystemClock
 from segue_events.journal.sqlite import SqliteJournal
 
 T = TypeVar("T")
@@ -43,9 +43,11 @@ class Host:
         try:
             asyncio.run(self._live())
         except BaseException as error:
-            if self._ready.done():
+            if not self._ready.done():
+                self._ready.set_exception(error)
+            elif not _is_journal_error(error):
                 raise
-            self._ready.set_exception(error)
+            # A journal that fails to the end has said so to whoever waited, and the bus says what is lost.
 
     async def _live(self) -> None:
         settings = self.settings
@@ -121,7 +123,24 @@ def _close_with_main_thread() -> None:
     before it calls `atexit` functions: only a thread that waits for the main one hears of the end in time.
     """
     threading.main_thread().join()
+    # A thread of the program's may outlive the main one, and so may the flow that runs in it.
+    while others := [thread for thread in threading.enumerate() if _is_of_the_program(thread)]:
+        for thread in others:
+            thread.join()
     close_hosts()
+
+
+def _is_of_the_program(thread: threading.Thread) -> bool:
+    """Tell the threads that keep a program alive from those that only serve its journal."""
+    name = thread.name
+    own = name in ("segue-host", "segue-exit") or name.endswith("(_connection_worker_thread)")  # the last: aiosqlite's
+    return not (own or thread.daemon or thread is threading.main_thread())
+
+
+def _is_journal_error(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_journal_error(inner) for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions)
+    return isinstance(error, JournalError)
 
 
 def _forget_after_fork() -> None:

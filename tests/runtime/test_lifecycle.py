@@ -12,6 +12,7 @@ from segue.lifecycle import (
     Life,
     Lookup,
     Plan,
+    Ready,
     Record,
     Say,
     Sleep,
@@ -128,7 +129,8 @@ def test_a_time_limit_is_a_failure_named_timed_out_and_is_retried() -> None:
 
 
 def test_a_run_whose_upstream_failed_is_not_ready_and_calls_nothing() -> None:
-    commands, state = play(task_life(TaskOptions(), plan(not_ready="Upstream …")), failing())
+    life = task_life(TaskOptions(), plan(depends=True))
+    commands, state = play(life, lambda command: "Upstream …" if isinstance(command, Ready) else None)
     assert names(commands) == ["NotReady"]
     assert state.is_pending()
 
@@ -186,3 +188,20 @@ def test_what_fails_around_the_function_crashes_the_run_instead_of_leaving_it() 
     commands, state = play(task_life(TaskOptions(), plan(cache_key=lambda: "key")), answer)
     assert names(commands) == ["Running", "Crashed"]
     assert state.message == "Execution was interrupted by an unexpected exception: OSError: no disk"
+
+
+def test_a_cancelled_run_makes_no_further_attempt() -> None:
+    commands, _ = play(task_life(TaskOptions(), plan(3, may_retry=lambda: False)), failing(OSError()))
+    assert names(commands) == ["Running", "Failed"]
+
+
+def test_an_exception_without_a_text_that_can_be_had_is_told_by_its_type() -> None:
+    class OddError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+        __repr__ = __str__
+
+    commands, state = play(task_life(TaskOptions(), plan()), failing(OddError()))
+    assert names(commands) == ["Running", "Failed"]
+    assert state.message == "Task run encountered an exception OddError"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Generic, TypeVar
 
 from segue import hooks
@@ -16,8 +17,9 @@ from segue.engine.time_limits import time_limit, time_limit_async
 from segue.futures import TaskFuture, wait
 from segue.inputs import LEAVES, returned_sources
 from segue.keys import Scope, current_scope
-from segue.lifecycle import ERROR, Ask, Command, Fire, Invoke, Keep, Lookup, Say, Sleep
+from segue.lifecycle import ERROR, Ask, Command, Fire, Invoke, Keep, Lookup, Ready, Say, Sleep
 from segue.logging import RunLogger, capture_prints
+from segue.options import Hook
 from segue.records import CacheEntry, FlowRun
 from segue.retries import retry_policy
 from segue.states import State, StateDetails
@@ -26,7 +28,7 @@ D = TypeVar("D", FlowDefinition, TaskDefinition)
 C = TypeVar("C", FlowRunContext, TaskRunContext)
 
 
-class RunCall(Generic[D, C]):
+class RunCall(ABC, Generic[D, C]):
     """One run: its definition, record and context, and how each command of its life is done."""
 
     __slots__ = ()
@@ -37,26 +39,36 @@ class RunCall(Generic[D, C]):
     context: C
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    # What interrupted a hook after the run's end; raised to the caller.
+    interruption: BaseException | None
 
+    @abstractmethod
+    def ready(self) -> str | None:
+        """Wait for what the run depends on and put the results in place; return why it cannot begin, or None."""
+
+    @abstractmethod
+    async def ready_async(self) -> str | None:
+        """Do in a coroutine what `ready` does in plain code."""
+
+    @abstractmethod
     def record(self, state: State[Any], kept: Kept | None) -> None:
         """Make `state` the run's state and publish its event."""
-        raise NotImplementedError
 
+    @abstractmethod
     def keep(self, state: State[Any], key: str | None) -> Kept | None:
         """Store the completed state's value where the options say; blocks on files."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reuse(self, entry: CacheEntry | None) -> State[Any] | None:
         """Return the Completed state that a cache entry stands for, or None when there is nothing to reuse."""
-        raise NotImplementedError
 
+    @abstractmethod
     def logger(self) -> RunLogger:
         """Return the logger for what the engine itself has to say of this run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def scope(self) -> Scope:
         """Return a new scope for the steps called inside of the user's function."""
-        raise NotImplementedError
 
     def own(self, state: State[Any]) -> State[Any]:
         """Return the state, saying whose it is: a state that a run came to counts otherwise than one made by hand."""
@@ -74,9 +86,10 @@ class RunCall(Generic[D, C]):
                 self.logger().log(level, "%s", text)
             case Sleep(seconds):
                 self.world.backend.clock.block(seconds)
+            case Ready():
+                return self.ready()
             case Fire(functions, state):
-                with self.inside():
-                    hooks.fire(functions, self.definition, self.run, state, self.logger())
+                self._fire(functions, state)
             case Ask(condition, state):
                 return self._asked(condition, state)
             case Lookup(key):
@@ -92,9 +105,10 @@ class RunCall(Generic[D, C]):
         match command:
             case Sleep(seconds):
                 await self.world.backend.clock.sleep(seconds)
+            case Ready():
+                return await self.ready_async()
             case Fire(functions, state):
-                with self.inside():
-                    await hooks.fire_async(functions, self.definition, self.run, state, self.logger())
+                await self._fire_async(functions, state)
             case Ask(condition, state):
                 answer = self._asked(condition, state, run_coroutines=False)
                 return await self._awaited(answer) if inspect.isawaitable(answer) else answer
@@ -107,15 +121,40 @@ class RunCall(Generic[D, C]):
                 return self.perform(command)
         return None
 
+    def _fire(self, functions: tuple[Hook, ...], state: State[Any]) -> None:
+        try:
+            with self.inside(self._hook_scope(state)):
+                hooks.fire(functions, self.definition, self.run, state, self.logger())
+        except BaseException as error:
+            self._interrupted(state, error)
+
+    async def _fire_async(self, functions: tuple[Hook, ...], state: State[Any]) -> None:
+        try:
+            with self.inside(self._hook_scope(state)):
+                await hooks.fire_async(functions, self.definition, self.run, state, self.logger())
+        except BaseException as error:
+            self._interrupted(state, error)
+
+    def _hook_scope(self, state: State[Any]) -> Scope:
+        """Return the scope of the steps that hooks call, apart from those of the function."""
+        return Scope(f"{self.scope().path}on-{state.type.value.lower()}/")
+
+    def _interrupted(self, state: State[Any], error: BaseException) -> None:
+        """What interrupts a hook before the end crashes the run; after it, the run stays as it ended, and the caller
+        is interrupted."""
+        if not state.is_final():
+            raise error
+        self.interruption = error
+
     def _asked(self, condition: Any, state: State[Any], run_coroutines: bool = True) -> Any:
         try:
             answer = condition(self.definition, self.run, state)
             if run_coroutines and inspect.iscoroutine(answer):
                 answer = hooks.run_coroutine(answer)
+            return answer if inspect.isawaitable(answer) else bool(answer)
         except Exception:
             self.logger().log(ERROR, "retry_condition_fn failed, so there is no retry", exc_info=True)
             return False
-        return answer
 
     async def _awaited(self, answer: Any) -> bool:
         try:
@@ -165,42 +204,58 @@ class RunCall(Generic[D, C]):
         return value
 
     def iterate(self, command: Invoke) -> Generator[Any, Any, Any]:
-        """Yield what the user's generator yields, each step inside of the run; return what it returns."""
+        """Yield what the user's generator yields, each step inside of the run; return what it returns.
+
+        The time limit is that of each step. What is sent or thrown in reaches the user's generator.
+        """
         scope = self.scope()
         seconds = self.definition.options.timeout_seconds
         with self.inside(scope):
             generator = self.definition.fn(*self.args, **self.kwargs)
-        sent = None
+        step = partial(next, generator)
         try:
             while True:
                 with self.inside(scope), time_limit(seconds):
                     try:
-                        item = generator.send(sent)
+                        item = step()
                     except StopIteration as end:
                         return end.value
                 command.streamed = True
-                sent = yield item
+                try:
+                    step = partial(generator.send, (yield item))
+                except GeneratorExit:
+                    raise
+                except BaseException as error:
+                    step = partial(generator.throw, error)
         finally:
-            generator.close()
+            with self.inside(scope):
+                generator.close()
 
     async def iterate_async(self, command: Invoke) -> AsyncGenerator[Any, Any]:
-        """Yield what the user's asynchronous generator yields, each step inside of the run."""
+        """Do the same for the user's asynchronous generator."""
         scope = self.scope()
         seconds = self.definition.options.timeout_seconds
         with self.inside(scope):
             generator = self.definition.fn(*self.args, **self.kwargs)
+        step = partial(anext, generator)
         try:
             while True:
                 with self.inside(scope):
                     async with time_limit_async(seconds):
                         try:
-                            item = await anext(generator)
+                            item = await step()
                         except StopAsyncIteration:
                             return
                 command.streamed = True
-                yield item
+                try:
+                    step = partial(generator.asend, (yield item))
+                except GeneratorExit:
+                    raise
+                except BaseException as error:
+                    step = partial(generator.athrow, error)
         finally:
-            await generator.aclose()
+            with self.inside(scope):
+                await generator.aclose()
 
 
 # The settings' retries are the same for nearly every run: one policy is made of them, not one for each run.

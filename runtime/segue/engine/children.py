@@ -6,9 +6,13 @@ import asyncio
 import threading
 from typing import Any
 
+import anyio
+
+from segue import states
 from segue.engine.loops import Spawner, background_loop
 from segue.engine.task_run import TaskCall
-from segue.futures import TaskFuture, wait, wait_async
+from segue.exceptions import BlockingInLoopError
+from segue.futures import TaskFuture, running_loop, wait, wait_async
 from segue.inputs import open_futures
 from segue.task_runners import TaskRunner
 
@@ -24,9 +28,15 @@ class FlowChildren:
         self._loop = loop
         self._spawner: Spawner | None = None if loop is None else Spawner(loop)
         self._open: dict[TaskFuture[Any], TaskCall] = {}
+        self._closed: str | None = None
 
     def submit(self, job: TaskCall) -> TaskFuture[Any]:
-        """Start the job, now or when its upstream runs have ended; return its future."""
+        """Start the job, now or when its upstream runs have ended; return its future.
+
+        Raises RuntimeError once the flow run has ended or been cancelled: nothing would wait for the job.
+        """
+        if self._closed is not None:
+            raise RuntimeError(f"Task run {job.run.name!r} cannot be submitted: {self._closed}")
         future = job.submitted(self._runner)
         future.loop = self._loop
         self._open[future] = job
@@ -39,10 +49,28 @@ class FlowChildren:
         return future
 
     def _start(self, job: TaskCall) -> None:
-        if job.is_async:
-            self._loop_spawner().start(job)
-        else:
-            self._runner.start(job)
+        if job.claimed:
+            return
+        try:
+            if job.is_async:
+                self._loop_spawner().start(job)
+            else:
+                self._runner.start(job)
+        except Exception as error:
+            # Whoever waits for the job would wait for ever.
+            if job.claim():
+                job.settle(states.Crashed(message=f"The task runner could not start it: {error}", data=error))
+
+    def refuse_wait(self) -> None:
+        """Raise BlockingInLoopError where waiting for a child would stop the flow's own loop."""
+        if self._loop is not None and running_loop() is self._loop:
+            raise BlockingInLoopError(
+                "a submitted task run", "`future = task.submit(…)`, then `await future.wait_async()`"
+            )
+
+    def close(self) -> None:
+        """Take no more jobs: the flow's function has returned, and all its children have ended."""
+        self._closed = "its flow run has ended."
 
     def _loop_spawner(self) -> Spawner:
         if self._spawner is None:
@@ -62,13 +90,28 @@ class FlowChildren:
         while self._open:
             await wait_async(list(self._open))
 
+    async def wait_uncancelled(self) -> None:
+        """Wait until no child is left however often this is cancelled meanwhile; pass the cancellation on then."""
+        waiting = asyncio.ensure_future(self.wait_async())
+        cancelled: asyncio.CancelledError | None = None
+        # anyio's scopes cancel again and again until they are left, asyncio's tasks once for each call.
+        with anyio.CancelScope(shield=True):
+            while not waiting.done():
+                try:
+                    await asyncio.wait([waiting])
+                except asyncio.CancelledError as error:
+                    cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
     def cancel(self, reason: str) -> int:
         """Cancel what has not begun, and the coroutines that have; return how many run in threads to their end."""
+        self._closed = "its flow run is being cancelled."
         in_threads = 0
         for job in list(self._open.values()):
             job.cancelled = reason
             if job.claim():
-                job.settle_cancelled(reason)
+                job.settle(states.Cancelled(message=reason))
             elif job.is_async:
                 self._loop_spawner().cancel(job)
             else:

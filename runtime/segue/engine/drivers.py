@@ -6,6 +6,7 @@ to its next `Invoke`; what differs is only how the user's function is then calle
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Protocol
 
@@ -93,8 +94,10 @@ async def drive_async_generator(life: Life, call: Call, ended: list[State[Any]])
     while type(step) is Invoke:
         error = None
         try:
-            async for item in call.iterate_async(step):
-                yield item
+            # Closed here and now, not some time later by the garbage collector.
+            async with contextlib.aclosing(call.iterate_async(step)) as items:
+                async for item in items:
+                    yield item
         except GeneratorExit:
             await _advance_async(life, call, None, None)
             raise

@@ -8,7 +8,7 @@ import os
 import signal
 import uuid
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
-from random import Random
+from random import SystemRandom
 from typing import Any
 
 import anyio
@@ -35,7 +35,7 @@ from segue.states import State, StateType
 from segue.task_runners import TaskRunner, ThreadPoolTaskRunner
 from segue_events import JournalError, new_id
 
-_random = Random()
+_random = SystemRandom()  # a forked process draws its own numbers
 
 
 class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
@@ -45,6 +45,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
         "args",
         "context",
         "definition",
+        "interruption",
         "invalid",
         "keeping",
         "kwargs",
@@ -63,6 +64,8 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
     ) -> None:
         parent = current_run.get()
         self.definition = flow
+        if flow.bound:
+            args = (*flow.bound, *args)
         self.args = args
         self.kwargs = kwargs
         self.parent = parent
@@ -73,6 +76,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
             self.upstream += find_upstream(wait_for)
         self.invalid: str | None = None
         self.keeping: Keeping | None = None
+        self.interruption: BaseException | None = None
         self.terminated = False
         self.run = self._identified(flow_context_of(parent))
         self.context = FlowRunContext(flow, self.run, self.world, parent)
@@ -89,8 +93,10 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
                 inputs = digest_of_call(flow.name, self.parameters)
             except NotCanonical:
                 inputs = ""
-            key = f"{scope.path}/{flow.name}#{inputs}#{scope.ordinal(inputs or flow.name)}@{above.flow_run.run_count}"
-            run_id = str(uuid.uuid5(uuid.UUID(above.flow_run.id), key))
+            step = f"{scope.path}/{flow.name}#{inputs}#{scope.ordinal(inputs or flow.name)}"
+            # Another attempt of what it was called in makes another run of it.
+            attempts = f"{above.flow_run.run_count}.{self.parent.run.run_count if self.parent is not None else 0}"
+            run_id = str(uuid.uuid5(uuid.UUID(above.flow_run.id), f"{step}@{attempts}"))
         return FlowRun(
             id=run_id,
             name=slug(_random),
@@ -112,12 +118,18 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
             self.parameters = {name: resolved(value) for name, value in self.parameters.items()}
         if self.definition.options.validate_parameters:
             self._validate()
-        self.run.parameters = self.parameters
+        self.run.parameters = self._own_parameters()
         if self.definition.options.flow_run_name is not None and self.invalid is None:
             self.run.name = run_name(self.definition.options.flow_run_name, self.parameters, "flow_run_name")
         self.args, self.kwargs = self.definition.parameters.call_args(self.parameters)
         self.run.created = self.world.backend.clock.now_us()
-        self.world.backend.publish(run_events.flow_run_pending(self.run, recorded(self.parameters)))
+        self.world.backend.publish(run_events.flow_run_pending(self.run, recorded(self.run.parameters)))
+
+    def _own_parameters(self) -> dict[str, Any]:
+        """Return the parameters without a method's object, which is none of the run's."""
+        if not self.definition.bound:
+            return self.parameters
+        return {name: self.parameters[name] for name in self.definition.parameters.names[1:]}
 
     def _validate(self) -> None:
         parameters = self.definition.parameters
@@ -128,7 +140,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
                 self.invalid = f"ParameterTypeError: {error}"
 
     def life(self) -> Life:
-        """Return the life of this run; its upstream runs have ended."""
+        """Return the life of this run."""
         options, settings = self.definition.options, self.world.settings
         policy = self.definition.retry_policy
         if policy is None:
@@ -138,7 +150,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
             now=self.world.backend.clock.now_us,
             random=_random,
             retries=policy,
-            not_ready=blocked_by(self.upstream) if self.upstream else None,
+            depends=bool(self.upstream),
             persist=self.keeping is not None,
             crash=self._crash,
             final_state=final_state,
@@ -152,6 +164,14 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
         return None
 
     # --- what its life says ---
+
+    def ready(self) -> str | None:
+        """Return why the run cannot begin, or None; its upstream runs have ended before it was made known."""
+        return blocked_by(self.upstream)
+
+    async def ready_async(self) -> str | None:
+        """Do in a coroutine what `ready` does in plain code."""
+        return self.ready()
 
     def record(self, state: State[Any], kept: Kept | None) -> None:
         """Make `state` the run's state and publish its event, with the value where that is small and plain."""
@@ -202,8 +222,11 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
 
     async def iterate_async(self, command: Invoke) -> AsyncGenerator[Any, Any]:
         """Yield what the user's asynchronous generator yields; its children have ended when it has."""
-        async with self._open_children_async() as children:
-            async for item in super().iterate_async(command):
+        async with (
+            self._open_children_async() as children,
+            contextlib.aclosing(super().iterate_async(command)) as items,
+        ):
+            async for item in items:
                 yield item
             await children.wait_async()
 
@@ -217,6 +240,8 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
                 self._cancel(children)
                 children.wait()
                 raise
+            finally:
+                children.close()
 
     @contextlib.asynccontextmanager
     async def _open_children_async(self) -> AsyncGenerator[FlowChildren]:
@@ -228,9 +253,10 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
                 yield children
             except BaseException:
                 self._cancel(children)
-                with anyio.CancelScope(shield=True):
-                    await children.wait_async()
+                await children.wait_uncancelled()
                 raise
+            finally:
+                children.close()
 
     def _new_runner(self) -> TaskRunner:
         runner = self.definition.options.task_runner
@@ -246,89 +272,91 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
 
     def run_plain(self) -> State[Any]:
         """Run from its first state to its last in this thread; the outermost run is recorded in full on return."""
-        for future in open_futures(self.upstream):
-            future.wait()
-        self.begin()
-        with self._terminating():
-            self._say_begin()
+        self._wait_upstream()
+        with self._known():
             state = drive(self.life(), self)
-            self._say_end(state)
-        if self.parent is None:
-            self._recorded(self.world.backend.flush().result)
-            self._end_if_terminated()
+        self._flush()
         return state
 
     async def run_async(self) -> State[Any]:
         """Run from its first state to its last in this coroutine; the outermost run is recorded in full on return."""
-        for future in open_futures(self.upstream):
-            await future.wait_async()
-        self.begin()
-        with self._terminating():
-            self._say_begin()
+        await self._wait_upstream_async()
+        with self._known():
             state = await drive_async(self.life(), self)
-            self._say_end(state)
-        if self.parent is None:
-            flushed = asyncio.wrap_future(self.world.backend.flush())
-            with anyio.CancelScope(shield=True):
-                await asyncio.wait([flushed])
-            self._recorded(flushed.result)
-            self._end_if_terminated()
+        await self._flush_async()
         return state
 
     def run_generator(self) -> Generator[Any, Any, State[Any]]:
         """Run a generator's flow from its first state to its last, passing on what it yields."""
-        self.begin()
-        self._say_begin()
-        state = yield from drive_generator(self.life(), self)
-        self._say_end(state)
-        if self.parent is None:
-            self._recorded(self.world.backend.flush().result)
-            self._end_if_terminated()
-        return state
+        self._wait_upstream()
+        try:
+            with self._known():
+                return (yield from drive_generator(self.life(), self))
+        finally:
+            self._flush()
 
     async def run_async_generator(self, ended: list[State[Any]]) -> AsyncGenerator[Any, Any]:
         """Do the same for an asynchronous generator; the final state is put into `ended`."""
-        self.begin()
-        self._say_begin()
-        async for item in drive_async_generator(self.life(), self, ended):
-            yield item
-        self._say_end(ended[0])
-        if self.parent is None:
-            flushed = asyncio.wrap_future(self.world.backend.flush())
-            await asyncio.wait([flushed])
-            self._recorded(flushed.result)
-
-    def _recorded(self, flushed: Callable[[], object]) -> None:
-        """Raise JournalNotRecorded when the journal could not take this run."""
+        await self._wait_upstream_async()
         try:
-            flushed()
-        except JournalError as error:
-            raise JournalNotRecorded(f"Flow run {self.run.name!r}", str(error)) from None
+            with self._known():
+                async with contextlib.aclosing(drive_async_generator(self.life(), self, ended)) as items:
+                    async for item in items:
+                        yield item
+        finally:
+            await self._flush_async()
 
-    def _end_if_terminated(self) -> None:
-        """Let SIGTERM, now that the run is recorded, do what it does to any process."""
-        if self.terminated:
-            signal.raise_signal(signal.SIGTERM)
+    def _wait_upstream(self) -> None:
+        for future in open_futures(self.upstream):
+            future.wait()
 
-    def _terminating(self) -> contextlib.AbstractContextManager[None]:
-        if self.parent is not None:
-            return contextlib.nullcontext()
-        return termination(self._terminated)
+    async def _wait_upstream_async(self) -> None:
+        for future in open_futures(self.upstream):
+            await future.wait_async()
+
+    @contextlib.contextmanager
+    def _known(self) -> Generator[None]:
+        """Publish that the run exists; log its beginning and end; if it is the outermost, listen to signals."""
+        self.begin()
+        with termination(self._terminated) if self.parent is None else contextlib.nullcontext():
+            run = self.run
+            self.logger().info("Beginning flow run %r for flow %r", run.name, run.flow_name)
+            try:
+                yield
+            finally:
+                self._say_end(run.state)
 
     def _terminated(self) -> None:
         self.terminated = True
-
-    def _say_begin(self) -> None:
-        run = self.run
-        self.logger().info("Beginning flow run %r for flow %r", run.name, run.flow_name)
 
     def _say_end(self, state: State[Any]) -> None:
         logger = self.logger()
         if state.type is StateType.COMPLETED:
             logger.info("Finished in state %r", state)
-            return
-        if isinstance(state.data, BaseException):
+        elif isinstance(state.data, BaseException):
             trace = run_events.error_payload(state.data)["traceback"].rstrip()
             logger.error("Finished in state %r\n%s", state, trace)
         else:
             logger.error("Finished in state %r", state)
+
+    def _flush(self) -> None:
+        """Wait, at the end of the outermost run, until all of it is durable."""
+        if self.parent is None:
+            self._recorded(self.world.backend.flush().result)
+
+    async def _flush_async(self) -> None:
+        """Do in a coroutine what `_flush` does in plain code."""
+        if self.parent is None:
+            flushed = asyncio.wrap_future(self.world.backend.flush())
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([flushed])
+            self._recorded(flushed.result)
+
+    def _recorded(self, flushed: Callable[[], object]) -> None:
+        """Raise JournalNotRecorded when the journal could not take this run; then let SIGTERM do what it does."""
+        try:
+            flushed()
+        except JournalError as error:
+            raise JournalNotRecorded(f"Flow run {self.run.name!r}", str(error)) from None
+        if self.terminated:
+            signal.raise_signal(signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, Protocol
 
@@ -12,6 +13,11 @@ from segue.states import State
 
 class Startable(Protocol):
     """A call that can be run in place, in each of the four ways."""
+
+    @property
+    def interruption(self) -> BaseException | None:
+        """What interrupted a hook after the run's end."""
+        ...
 
     def own(self, state: State[Any]) -> State[Any]:
         """Return the state, saying whose it is."""
@@ -41,7 +47,7 @@ def start(kind: FunctionKind, call: Startable, return_state: bool) -> Any:
 
 def _run(call: Startable, return_state: bool) -> Any:
     state = call.run_plain()
-    error = error_of(state, return_state)
+    error = call.interruption or error_of(state, return_state)
     if error is not None:
         raise error
     return call.own(state) if return_state else state.data
@@ -49,7 +55,7 @@ def _run(call: Startable, return_state: bool) -> Any:
 
 async def _run_async(call: Startable, return_state: bool) -> Any:
     state = await call.run_async()
-    error = error_of(state, return_state)
+    error = call.interruption or error_of(state, return_state)
     if error is not None:
         raise error
     return call.own(state) if return_state else state.data
@@ -57,7 +63,7 @@ async def _run_async(call: Startable, return_state: bool) -> Any:
 
 def _generate(call: Startable, return_state: bool) -> Generator[Any, Any, Any]:
     state = yield from call.run_generator()
-    error = error_of(state, return_state)
+    error = call.interruption or error_of(state, return_state)
     if error is not None:
         raise error
     return call.own(state) if return_state else state.data
@@ -65,9 +71,10 @@ def _generate(call: Startable, return_state: bool) -> Generator[Any, Any, Any]:
 
 async def _generate_async(call: Startable, return_state: bool) -> AsyncGenerator[Any, Any]:
     ended: list[State[Any]] = []
-    async for item in call.run_async_generator(ended):
-        yield item
-    error = error_of(ended[0], return_state)
+    async with contextlib.aclosing(call.run_async_generator(ended)) as items:
+        async for item in items:
+            yield item
+    error = call.interruption or error_of(ended[0], return_state)
     if error is not None:
         raise error
 

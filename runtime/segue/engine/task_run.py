@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
-from random import Random
+from random import SystemRandom
 from typing import Any
 
 from segue import run_events, states
@@ -22,7 +23,7 @@ from segue.exceptions import NotCanonical
 from segue.futures import TaskFuture
 from segue.inputs import blocked_by, final_state, find_upstream, open_futures, resolved, traced, upstream_ids
 from segue.keys import Scope, current_scope
-from segue.lifecycle import Invoke, Life, Plan, crash_message, task_life
+from segue.lifecycle import ERROR, Invoke, Life, Plan, crash_message, task_life
 from segue.logging import RunLogger, run_logger
 from segue.names import run_name
 from segue.records import CacheEntry, TaskRun
@@ -37,7 +38,7 @@ BREATH = 0.01
 
 _NO_SCOPE = Scope()
 _claims = threading.Lock()
-_random = Random()
+_random = SystemRandom()  # a forked process draws its own numbers
 
 
 class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
@@ -51,6 +52,7 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         "context",
         "definition",
         "future",
+        "interruption",
         "keeping",
         "kwargs",
         "parameters",
@@ -71,6 +73,8 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         parent = current_run.get()
         world = world_of(parent)
         self.definition = task
+        if task.bound:
+            args = (*task.bound, *args)
         self.args = args
         self.kwargs = kwargs
         self.world = world
@@ -80,6 +84,7 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         if wait_for is not None:
             self.upstream += find_upstream(wait_for)
         self.keeping: Keeping | None = None
+        self.interruption: BaseException | None = None
         self.cancelled: str | None = None
         self._claimed = False
         self.shipped: Callable[[Shipment], Any] | None = None
@@ -112,6 +117,9 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
     def _digest(self) -> str:
         """Return the digest of name and inputs; "" where the inputs have no canonical form."""
         parameters = self.parameters
+        if self.definition.bound:
+            # A method's object has no digest as a rule; the order of calls tells such steps apart.
+            parameters = {name: parameters[name] for name in self.definition.parameters.names[1:]}
         if self.upstream:
             parameters = {name: traced(value) for name, value in parameters.items()}
         try:
@@ -137,22 +145,19 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         self.world.backend.publish(run_events.task_run_pending(self.run))
 
     def life(self) -> Life:
-        """Return the life of this run; its upstream runs have ended."""
+        """Return the life of this run."""
         task, settings = self.definition, self.world.settings
-        not_ready = None
-        if self.upstream:
-            not_ready = blocked_by(self.upstream)
-            if not_ready is None:
-                self._resolve()
         policy = task.retry_policy
         if policy is None:
             policy = default_policy(settings.tasks_default_retries, settings.tasks_default_retry_delay_seconds)
-        keeping = self.keeping = keeping_of_task(self.context)
+        # What a generator yields is handed on as it comes, and is not kept.
+        keeping = self.keeping = None if task.isgenerator else keeping_of_task(self.context)
         plan = Plan(
             now=self.world.backend.clock.now_us,
             random=_random,
             retries=policy,
-            not_ready=not_ready,
+            depends=bool(self.upstream),
+            may_retry=self._may_retry,
             persist=keeping is not None and keeping.persist,
             cache_key=None if keeping is None else self._cache_key,
             refresh_cache=keeping is not None and keeping.refresh,
@@ -161,11 +166,29 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         )
         return task_life(task.options, plan)
 
-    def _resolve(self) -> None:
-        """Put the results of upstream runs in place of their futures."""
+    def ready(self) -> str | None:
+        """Wait for the upstream runs and put their results in place; return why the run cannot begin, or None."""
+        for future in open_futures(self.upstream):
+            future.wait()
+        return self._resolve()
+
+    async def ready_async(self) -> str | None:
+        """Do in a coroutine what `ready` does in plain code."""
+        for future in open_futures(self.upstream):
+            await future.wait_async()
+        return self._resolve()
+
+    def _resolve(self) -> str | None:
+        blocked = blocked_by(self.upstream)
+        if blocked is not None:
+            return blocked
         self.parameters = {name: resolved(value) for name, value in self.parameters.items()}
         self.context.parameters = self.parameters
         self.args, self.kwargs = self.definition.parameters.call_args(self.parameters)
+        return None
+
+    def _may_retry(self) -> bool:
+        return self.cancelled is None
 
     def _crash(self, _: BaseException) -> State[Any] | None:
         return None if self.cancelled is None else states.Cancelled(message=self.cancelled)
@@ -180,7 +203,7 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         run = self.run
         run.enter(state)
         result = None
-        if state.type is StateType.COMPLETED and (kept is None or kept.ref is None):
+        if state.type is StateType.COMPLETED and (kept is None or kept.ref is None) and not self.definition.isgenerator:
             result = inline(state.data, self.world.settings.results_inline_limit)
         self.world.backend.publish(run_events.task_run_state(run, state, result, kept))
 
@@ -214,16 +237,12 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         """Run from its first state to its last in this thread."""
         self._room()
         self.begin()
-        for future in open_futures(self.upstream):
-            future.wait()
         return drive(self.life(), self)
 
     async def run_async(self) -> State[Any]:
         """Run from its first state to its last in this coroutine."""
         await self._room_async()
         self.begin()
-        for future in open_futures(self.upstream):
-            await future.wait_async()
         return await drive_async(self.life(), self)
 
     def run_generator(self) -> Generator[Any, Any, State[Any]]:
@@ -236,8 +255,9 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         """Do the same for an asynchronous generator; the final state is put into `ended`."""
         await self._room_async()
         self.begin()
-        async for item in drive_async_generator(self.life(), self, ended):
-            yield item
+        async with contextlib.aclosing(drive_async_generator(self.life(), self, ended)) as items:
+            async for item in items:
+                yield item
 
     def _room(self) -> None:
         """Wait when the journal is far behind, so that what waits for it stays bounded."""
@@ -272,6 +292,11 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         self.begin()
         return self.future
 
+    @property
+    def claimed(self) -> bool:
+        """Whether somebody has taken the job."""
+        return self._claimed
+
     def claim(self) -> bool:
         """Take the job, to run it or to cancel it; True for the first who does, whatever thread it comes from."""
         with _claims:
@@ -287,6 +312,9 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         except BaseException as error:
             state = states.Crashed(message=crash_message(error), data=error)
         self.future.settle(state)
+        if self.interruption is not None:
+            # There is no caller in this thread whom it could interrupt.
+            self.logger().log(ERROR, "A hook of the task run was interrupted: %r", self.interruption)
 
     def _execute(self) -> State[Any]:
         if not self.definition.isgenerator:
@@ -305,15 +333,17 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         except BaseException as error:
             state = states.Crashed(message=crash_message(error), data=error)
         self.future.settle(state)
+        if self.interruption is not None:
+            raise self.interruption
 
     async def _exhausted_async(self) -> State[Any]:
         ended: list[State[Any]] = []
         items = [item async for item in drive_async_generator(self.life(), self, ended)]
         return with_items(ended[0], items)
 
-    def settle_cancelled(self, reason: str) -> None:
-        """End a job that was claimed before it had begun."""
-        state = states.Cancelled(message=reason, occurred=self.world.backend.clock.now_us())
+    def settle(self, state: State[Any]) -> None:
+        """End a job that was claimed and has not begun, in this state."""
+        state.occurred = self.world.backend.clock.now_us()
         self.record(state, None)
         self.future.settle(state)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Generator
+from concurrent.futures import Future
 from contextvars import ContextVar
 from importlib import import_module
 
 from segue.backend import Backend
-from segue.context import RunContext, World
+from segue.context import FlowRunContext, RunContext, World, current_run
+from segue.records import CacheEntry
 from segue.settings import Settings, get_current_settings
+from segue_events import Clock, Event
 
 _backend: ContextVar[Backend | None] = ContextVar("segue_backend", default=None)
 
@@ -28,6 +32,46 @@ def world_of(context: RunContext | None) -> World:
 def _local_backend(settings: Settings) -> Backend:
     # The journal's packages take a third of what segue takes to import: who only defines flows does without.
     return import_module("segue.local_backend").local_backend(settings)
+
+
+class _OfThisProcess:
+    """The backend of a forked process: its parent's has threads that it lacks, so it opens its own when needed."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self.clock = clock
+
+    def publish(self, event: Event) -> None:
+        """See Backend."""
+        _local_backend(self._settings).publish(event)
+
+    @property
+    def backlog(self) -> int:
+        """See Backend."""
+        return _local_backend(self._settings).backlog
+
+    def flush(self) -> Future[int]:
+        """See Backend."""
+        return _local_backend(self._settings).flush()
+
+    def cached(self, key: str) -> Future[CacheEntry | None]:
+        """See Backend."""
+        return _local_backend(self._settings).cached(key)
+
+
+def _take_over_after_fork() -> None:
+    """Let code in a forked child go on inside of its run: it records by itself, and can no longer submit."""
+    context = current_run.get()
+    while context is not None:
+        context.world = World(
+            _OfThisProcess(context.world.settings, context.world.backend.clock), context.world.settings
+        )
+        if isinstance(context, FlowRunContext):
+            context.children = None
+        context = context.parent
+
+
+os.register_at_fork(after_in_child=_take_over_after_fork)
 
 
 @contextlib.contextmanager
