@@ -60,7 +60,7 @@ class Definition:
         if not callable(called):
             raise TypeError(f"{fn!r} is not a function: a flow or task is made of something to call.")
         self.fn = cast("Callable[..., Any]", called)
-        self._wrapper: type[Any] = cast("type[Any]", type(fn))
+        self._wrapper: type[Any] = type(cast("Any", fn))
         functools.update_wrapper(cast("Any", self), called)
         self.parameters = Parameters(called)
         self.kind = function_kind(called)
