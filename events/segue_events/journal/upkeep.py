@@ -100,7 +100,10 @@ def sweep(connection: sqlite3.Connection) -> None:
     connection.execute(
         "DELETE FROM event_run WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.run = event_run.number)"
     )
-    connection.execute(f"PRAGMA incremental_vacuum({_PAGES_RETURNED})").fetchall()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    for _ in range(min(free, _PAGES_RETURNED)):
+        # SQLite frees one page a step, and sqlite3 takes a single step of a statement that has no columns.
+        connection.execute("PRAGMA incremental_vacuum(1)")
 
 
 class JournalStatistics(NamedTuple):
