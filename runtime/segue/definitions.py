@@ -12,10 +12,15 @@ from typing import Any, Self, cast
 
 import msgspec
 
+from segue.cache_policies import CachePolicy
+from segue.exceptions import ReservedArgumentError
 from segue.names import check_name, flow_name
 from segue.options import FlowOptions, Hook, TaskOptions, hooks
 from segue.parameters import Parameters
-from segue.retries import RetryPolicy, retry_policy
+from segue.retries import Delays, RetryPolicy, retry_policy
+
+# The arguments of every call that are not the function's.
+RESERVED = ("return_state", "wait_for")
 
 
 class FunctionKind(Enum):
@@ -53,6 +58,7 @@ class Definition:
     options: Any
     # The object (or class) that a method's flow or task was taken from: the first argument of each call.
     bound: tuple[Any, ...] = ()
+    _policy: tuple[tuple[Any, Any], RetryPolicy] | None = None
 
     def _take(self, fn: Callable[..., Any]) -> None:
         # A class method cannot be called before it is bound; until then it stands for its function.
@@ -64,6 +70,38 @@ class Definition:
         functools.update_wrapper(cast("Any", self), called)
         self.parameters = Parameters(called)
         self.kind = function_kind(called)
+
+    def _check(self, noun: str) -> None:
+        """Refuse what cannot work: parameters that calls need for themselves, and options of retries."""
+        for name in RESERVED:
+            if name in self.parameters.names:
+                raise ReservedArgumentError(f"{noun} {self.name!r}", name)
+        if self.options.retries is None and callable(self.options.retry_delay_seconds):
+            # It is to be asked with the number of retries, which the settings have.
+            retry_policy(jitter=self.options.retry_jitter_factor)
+        else:
+            self.policy(0, None)
+
+    def policy(self, default_retries: int, default_delay: Delays | None) -> RetryPolicy:
+        """Return the retry policy: the options', and the given defaults where they say nothing.
+
+        Raises TypeError or ValueError for defaults that cannot work.
+        """
+        options = self.options
+        given = (
+            default_retries if options.retries is None else options.retries,
+            default_delay if options.retry_delay_seconds is None else options.retry_delay_seconds,
+        )
+        made = self._policy
+        if made is None or made[0] != given:
+            # The defaults are those of the settings, which hardly ever change between two runs.
+            made = self._policy = (given, retry_policy(*given, options.retry_jitter_factor))
+        return made[1]
+
+    @property
+    def retry_policy(self) -> RetryPolicy | None:
+        """The retry policy the options ask for, or None where the settings' defaults decide."""
+        return None if self.options.retries is None else self.policy(0, None)
 
     def bound_to(self, instance: object, owner: type | None) -> Self:
         """Return this flow or task as an attribute of an object or class, as functions and methods are."""
@@ -134,7 +172,10 @@ class TaskDefinition(Definition):
         self.name = options.name or function_name(fn)
         self.tags = options.tags
         self.version = options.version
-        self.retry_policy = policy_of(options)
+        self._check("Task")
+        policy: Any = options.cache_policy
+        if policy is not None and not isinstance(policy, CachePolicy):
+            raise TypeError(f"cache_policy must be a CachePolicy such as INPUTS, not {policy!r}.")
         # Who says how a result is kept or cached wants it to be.
         asked = (options.cache_policy, options.cache_key_fn, options.result_storage, options.result_storage_key)
         self.keeps_results = any(option is not None for option in (*asked, options.result_serializer))
@@ -153,7 +194,7 @@ class FlowDefinition(Definition):
         self._take(fn)
         self.options = options
         self.name = flow_name(fn) if options.name is None else check_name(options.name)
-        self.retry_policy = policy_of(options)
+        self._check("Flow")
 
     @functools.cached_property
     def entrypoint(self) -> str:
@@ -174,13 +215,6 @@ class FlowDefinition(Definition):
                 return hashlib.md5(source.read(), usedforsecurity=False).hexdigest()
         except OSError:
             return hashlib.md5(self.source.encode(), usedforsecurity=False).hexdigest()
-
-
-def policy_of(options: TaskOptions | FlowOptions) -> RetryPolicy | None:
-    """Return the retry policy the options ask for, or None where the settings' defaults decide."""
-    if options.retries is None:
-        return None
-    return retry_policy(options.retries, options.retry_delay_seconds, options.retry_jitter_factor)
 
 
 def function_name(fn: Callable[..., Any]) -> str:

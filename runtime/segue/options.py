@@ -1,11 +1,16 @@
-"""Every option of a flow and of a task, once: its name, type and default."""
+"""Every option of a flow and of a task, once: its name, type and default.
+
+`cache_result_in_memory` changes nothing: segue keeps no cache of results in memory, only the value that each
+caller, future and state holds. It is accepted since files written for Prefect set it, and are to run as they are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from math import isfinite
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import msgspec
 
@@ -144,15 +149,58 @@ def _checked(given: Any, struct: type[msgspec.Struct]) -> dict[str, Any]:
         kind = struct.__name__.removesuffix("Options").lower()
         known = ", ".join(struct.__struct_fields__)
         raise TypeError(f"A {kind} has no option {unknown[0]!r}. Its options are: {known}.")
+    for name, value in options.items():
+        kinds, wanted = _KINDS.get(name, (object, ""))
+        if value is not None and not isinstance(value, kinds):
+            raise TypeError(f"{name} must be {wanted}, not {value!r}.")
     for name in HOOKS:
         if name in options:
             options[name] = hooks(name, options[name])
     if "tags" in options:
-        options["tags"] = frozenset(options["tags"] or ())
-    timeout = options.get("timeout_seconds")
-    if timeout is not None and not timeout > 0:
-        raise ValueError(f"timeout_seconds must be more than 0, not {timeout!r}.")
+        options["tags"] = _tags(options["tags"])
+    _check_timeout(options.get("timeout_seconds"))
     return options
+
+
+# What is not listed here is checked by what reads it: retries.py, definitions.py, and `hooks` below.
+_KINDS: dict[str, tuple[Any, str]] = {
+    "name": (str, "a string"),
+    "description": (str, "a string"),
+    "version": (str, "a string"),
+    "task_run_name": ((str, Callable), "a string or a function that returns one"),
+    "flow_run_name": ((str, Callable), "a string or a function that returns one"),
+    "cache_key_fn": (Callable, "a function"),
+    "cache_expiration": (timedelta, "a datetime.timedelta"),
+    "refresh_cache": (bool, "True or False"),
+    "retry_condition_fn": (Callable, "a function"),
+    "validate_parameters": (bool, "True or False"),
+    "persist_result": (bool, "True or False"),
+    "result_storage": ((str, Path), "a path"),
+    "result_storage_key": (str, "a string"),
+    "cache_result_in_memory": (bool, "True or False"),
+    "log_prints": (bool, "True or False"),
+}
+
+
+def _tags(given: Any) -> frozenset[str]:
+    if given is None:
+        return frozenset()
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"tags must be a list of strings, not {given!r}.")
+    tags = list(cast("Iterable[Any]", given))
+    for tag in tags:
+        if not isinstance(tag, str):
+            raise TypeError(f"tags must be a list of strings, and {tag!r} is none.")
+    return frozenset(tags)
+
+
+def _check_timeout(seconds: Any) -> None:
+    if seconds is None:
+        return
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"timeout_seconds must be a number of seconds, not {seconds!r}.")
+    if not (isfinite(seconds) and seconds > 0):
+        raise ValueError(f"timeout_seconds must be a finite number more than 0, not {seconds!r}.")
 
 
 def hooks(name: str, given: Iterable[Hook] | None) -> tuple[Hook, ...]:
