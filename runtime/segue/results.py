@@ -96,7 +96,7 @@ class LocalResultStore:
         expires: int | None = None,
     ) -> Ref:
         """See ResultStore."""
-        key = key or uuid4().hex
+        key = _writable(key or uuid4().hex)
         used, blob = serialized(value, serializer)
         record = pack(_Header(key, used.spec(), expires), blob, signing_key(self.key_file))
         _replace(safe_join(self.root, key), record)
@@ -219,11 +219,16 @@ def safe_join(root: Path, key: str) -> Path:
     characters …) becomes a name made of its hash. Raises ResultTampered if a link leads out of the root.
     """
     plain = _PLAIN_KEY.fullmatch(key) is not None
-    name = key if plain else "~" + digest_of(key.encode("utf-8", "surrogatepass"))
+    name = key if plain else "~" + digest_of(_writable(key).encode())
     path = root / f"{name}{_SUFFIX}"
     if not path.parent.resolve().is_relative_to(root.resolve()):
         raise ResultTampered(f"The folder of result {key!r} leads out of {root} by a link. Remove the link.")
     return path
+
+
+def _writable(key: str) -> str:
+    """Return the key with lone surrogates, which no file or event can hold, written as escapes."""
+    return key.encode("utf-8", "backslashreplace").decode()
 
 
 def signing_key(path: Path) -> bytes:

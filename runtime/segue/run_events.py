@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from segue.records import FlowRun, TaskRun
 from segue.states import DEFAULT_NAMES, State, StateDetails, StateType, instant, microseconds
@@ -39,6 +40,10 @@ _FLOW_PENDING, _TASK_PENDING = FLOW_RUN_KINDS[StateType.PENDING], TASK_RUN_KINDS
 
 
 # --- flow runs ---
+
+
+# A value as it stands in an event: canonical JSON, or what is that as it is.
+Inline = msgspec.Raw | int | bool | None | UnsetType
 
 
 class Kept(Protocol):
@@ -80,17 +85,17 @@ def flow_run_pending(run: FlowRun, parameters: Any = None) -> Event:
 
 
 def flow_run_state(
-    run: FlowRun, state: State[Any], result: bytes | None = None, kept: Kept | None = None, **extra: Any
+    run: FlowRun, state: State[Any], result: Inline = UNSET, kept: Kept | None = None, **extra: Any
 ) -> Event:
     """Return the event of a flow run's new state.
 
-    `result` is the value's canonical JSON, `kept` says where it is instead; `extra` goes into the payload as it is.
+    `result` is the value as JSON has it, `kept` says where it is instead; `extra` goes into the payload as it is.
     """
     payload = _payload(state)
     if state.type is _RUNNING:
         payload["attempt"] = run.run_count or 1
-    if result is not None:
-        payload["result"] = msgspec.Raw(result)
+    if result is not UNSET:
+        payload["result"] = result
     if kept is not None and kept.ref is not None:
         payload["ref"] = kept.ref
     if extra:
@@ -126,15 +131,15 @@ def task_run_pending(run: TaskRun) -> Event:
     return Event(kind=_TASK_PENDING, payload=payload, run=run.flow_run_id, subject=run.id, occurred=run.created or 0)
 
 
-def task_run_state(run: TaskRun, state: State[Any], result: bytes | None = None, kept: Kept | None = None) -> Event:
+def task_run_state(run: TaskRun, state: State[Any], result: Inline = UNSET, kept: Kept | None = None) -> Event:
     """Return the event of a task run's new state.
 
-    `result` is the value's canonical JSON, `kept` says where it is instead, and under which key others may use it.
+    `result` is the value as JSON has it, `kept` says where it is instead, and under which key others may use it.
     """
     kind = state.type
     payload = _payload(state)
-    if result is not None:
-        payload["result"] = msgspec.Raw(result)
+    if result is not UNSET:
+        payload["result"] = result
     if kind is _RUNNING:
         if run.run_count > 1:
             payload["attempt"] = run.run_count

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
+
 from segue import host
 from segue.engine.world import use_backend
 from segue.records import CacheEntry
@@ -62,7 +64,7 @@ class MemoryBackend:
                     key=key,
                     task_run_id=event.subject,
                     flow_run_id=event.run,
-                    result=payload.get("result"),
+                    result=msgspec.Raw(msgspec.json.encode(payload["result"])) if "result" in payload else None,
                     ref=payload.get("ref"),
                     expires=expires,
                 )

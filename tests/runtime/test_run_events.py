@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from segue import run_events, states
 from segue.records import FlowRun, TaskRun
@@ -101,15 +102,15 @@ def test_a_result_is_written_as_it_is_or_by_reference() -> None:
     done = states.Completed(data=1)
     kept = Kept(ref={"storage": "s", "key": "k"}, cache_key="c", expires=9)
 
-    assert written(run_events.task_run_state(task_run(), done, b'{"$tuple":[1]}')).payload == {
+    assert written(run_events.task_run_state(task_run(), done, msgspec.Raw(b'{"$tuple":[1]}'))).payload == {
         "result": {"$tuple": [1]}
     }
-    assert written(run_events.task_run_state(task_run(), done, None, kept)).payload == {
+    assert written(run_events.task_run_state(task_run(), done, UNSET, kept)).payload == {
         "ref": {"storage": "s", "key": "k"},
         "cache_key": "c",
         "expires": 9,
     }
-    assert written(run_events.flow_run_state(flow_run(), done, None, kept)).payload == {
+    assert written(run_events.flow_run_state(flow_run(), done, UNSET, kept)).payload == {
         "ref": {"storage": "s", "key": "k"}
     }
 

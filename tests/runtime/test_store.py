@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from segue import run_events, states
 from segue.exceptions import AmbiguousRun, UnknownRun
@@ -48,14 +49,14 @@ class Recorder:
         return run
 
     async def task_run(
-        self, run_id: str, *path: states.State[Any], result: bytes | None = None, **more: Any
+        self, run_id: str, *path: states.State[Any], result: run_events.Inline = UNSET, **more: Any
     ) -> TaskRun:
         run = TaskRun(**{"id": run_id, "name": "fetch-0", "task_name": "fetch", "flow_run_id": ETL, **more})
         run.enter(states.Pending(occurred=run.created or 0))
         await self.record(run_events.task_run_pending(run))
         for state in path:
             run.enter(state)
-            kept = result if state.is_completed() else None
+            kept = result if state.is_completed() else UNSET
             await self.record(run_events.task_run_state(run, state, kept))
         return run
 
@@ -107,7 +108,8 @@ async def test_a_task_run_comes_back_as_it_was(recorder: Recorder, flow_run_id: 
     await recorder.flow_run(ETL)
     done = [states.Running(occurred=20), states.Retrying(occurred=30), states.Completed(occurred=40)]
     made = await recorder.task_run(
-        TASK, *done, result=b'{"$tuple":[1,"x"]}', flow_run_id=flow_run_id, scope="~1", input_hash="abc", ordinal=3,
+        TASK, *done, result=msgspec.Raw(b'{"$tuple":[1,"x"]}'), flow_run_id=flow_run_id, scope="~1", input_hash="abc",
+        ordinal=3,
         tags=("a",), parent_id=ALONE, upstream=(FURTHER, ALONE), epoch=2, created=10,
     )  # fmt: skip
     made.result = msgspec.Raw(b'{"$tuple":[1,"x"]}')
@@ -313,7 +315,7 @@ async def test_log_lines_of_a_run_are_read_on_from_a_seq(recorder: Recorder) -> 
 async def test_a_cached_result_is_found_until_it_expires(recorder: Recorder) -> None:
     """The last one that was made under its key."""
     run = TaskRun(id=TASK, name="fetch-0", task_name="fetch", flow_run_id=ETL)
-    for value, expires in ((b"1", None), (b"[2]", 50)):
+    for value, expires in ((1, None), (msgspec.Raw(b"[2]"), 50)):
         kept = Kept(cache_key="k", expires=expires)
         await recorder.record(run_events.task_run_state(run, states.Completed(), value, kept))
 
@@ -328,7 +330,7 @@ async def test_a_cached_result_may_lie_elsewhere(recorder: Recorder) -> None:
     """Then there is a reference instead."""
     run = TaskRun(id=TASK, name="fetch-0", task_name="fetch")
     kept = Kept(ref={"storage": "s", "key": "x"}, cache_key="k")
-    await recorder.record(run_events.task_run_state(run, states.Completed(), None, kept))
+    await recorder.record(run_events.task_run_state(run, states.Completed(), UNSET, kept))
 
     entry = await recorder.store.cache("k", 1)
     assert entry is not None
@@ -353,7 +355,7 @@ async def test_a_deleted_run_is_not_found_any_more(recorder: Recorder) -> None:
 
 async def test_a_run_goes_round_without_its_deleted_events(recorder: Recorder) -> None:
     """Retention takes the result and the log lines, not the row."""
-    await recorder.task_run(TASK, states.Completed(), result=b"1", flow_run_id="")
+    await recorder.task_run(TASK, states.Completed(), result=1, flow_run_id="")
     await log(recorder, "", TASK, 20, "line")
     await log(recorder, "", ALONE, 20, "later")
     await recorder.journal.delete_before(4)

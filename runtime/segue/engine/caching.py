@@ -9,6 +9,7 @@ from typing import Any, cast
 from weakref import WeakSet
 
 import msgspec
+from msgspec import UNSET
 
 from segue import canonical, states
 from segue.cache_policies import DEFAULT, CacheKeyFnPolicy, CachePolicy, TaskContext
@@ -18,8 +19,11 @@ from segue.exceptions import HashError, NotCanonical, SegueError
 from segue.logging import RunLogger
 from segue.records import CacheEntry
 from segue.results import LocalResultStore, Ref
+from segue.run_events import Inline
 from segue.settings import Settings
 from segue.states import State
+
+_OBJECT = ord("{")
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -30,12 +34,18 @@ class Kept(msgspec.Struct, frozen=True):
     expires: int | None = None
 
 
-def inline(value: Any, limit: int) -> bytes | None:
-    """Return the value as it stands in an event: canonical JSON of at most `limit` bytes; None if it has none."""
+def inline(value: Any, limit: int) -> Inline:
+    """Return the value as it stands in an event: as JSON of at most `limit` bytes; UNSET if it has none."""
+    if value is None or value is True or value is False:
+        return value
     try:
-        return canonical.encode_within(value, limit)
+        text = canonical.encode_within(value, limit)
     except NotCanonical:
-        return None
+        return UNSET
+    if text is None:
+        return UNSET
+    # A number is its own JSON: nobody has to read it again to see what it is.
+    return value if type(value) is int and text[0] != _OBJECT else msgspec.Raw(text)
 
 
 class Keeping(msgspec.Struct, frozen=True):
@@ -71,7 +81,7 @@ class Keeping(msgspec.Struct, frozen=True):
         expires = None
         if self.expiration is not None:
             expires = world.backend.clock.now_us() + self.expiration // timedelta(microseconds=1)
-        if not self.in_file and inline(value, world.settings.results_inline_limit) is not None:
+        if not self.in_file and inline(value, world.settings.results_inline_limit) is not UNSET:
             return Kept(None, key, expires)
         place = None if self.storage_key is None else self.storage_key.format(**names)
         ref = self.store.persist(value, self.serializer, key=place or key, expires=expires)

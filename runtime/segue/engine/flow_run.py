@@ -12,6 +12,7 @@ from random import SystemRandom
 from typing import Any
 
 import anyio
+from msgspec import UNSET
 
 from segue import run_events, states
 from segue.canonical import digest_of_call
@@ -31,6 +32,7 @@ from segue.logging import RunLogger, run_logger
 from segue.names import run_name, slug
 from segue.parameters import record as recorded
 from segue.records import CacheEntry, FlowRun
+from segue.run_events import Inline
 from segue.states import State, StateType
 from segue.task_runners import TaskRunner, ThreadPoolTaskRunner
 from segue_events import JournalError, new_id
@@ -176,7 +178,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
     def record(self, state: State[Any], kept: Kept | None) -> None:
         """Make `state` the run's state and publish its event, with the value where that is small and plain."""
         self.run.enter(state)
-        result = None
+        result: Inline = UNSET
         if state.type is StateType.COMPLETED and (kept is None or kept.ref is None):
             result = inline(state.data, self.world.settings.results_inline_limit)
         self.world.backend.publish(run_events.flow_run_state(self.run, state, result, kept))

@@ -11,6 +11,8 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from random import SystemRandom
 from typing import Any
 
+from msgspec import UNSET
+
 from segue import run_events, states
 from segue.canonical import digest_of_call
 from segue.context import FlowRunContext, TaskRunContext, current_run, current_tags, flow_context_of
@@ -27,6 +29,7 @@ from segue.lifecycle import ERROR, Invoke, Life, Plan, crash_message, task_life
 from segue.logging import RunLogger, run_logger
 from segue.names import run_name
 from segue.records import CacheEntry, TaskRun
+from segue.run_events import Inline
 from segue.states import State, StateType
 from segue.task_runners import Shipment, TaskRunner
 from segue_events import new_id
@@ -202,7 +205,7 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         """Make `state` the run's state and publish its event, with the value where that is small and plain."""
         run = self.run
         run.enter(state)
-        result = None
+        result: Inline = UNSET
         if state.type is StateType.COMPLETED and (kept is None or kept.ref is None) and not self.definition.isgenerator:
             result = inline(state.data, self.world.settings.results_inline_limit)
         self.world.backend.publish(run_events.task_run_state(run, state, result, kept))

@@ -13,7 +13,7 @@ class Source(Protocol):
         """Return the rows of a SELECT."""
         ...
 
-    async def read(self, after: int = 0, filter: Filter | None = None, limit: int = 1000) -> list[Event]:  # noqa: A002
+    async def read(self, after: int = 0, filter: Filter | None = None, limit: int = 1000) -> list[Event]:
         """Return up to `limit` events after the seq `after`, in the order of the journal."""
         ...
 
@@ -28,7 +28,7 @@ async def event_at(source: Source, seq: int) -> Event | None:
     return found[0] if found and found[0].seq == seq else None
 
 
-async def events_at(source: Source, seqs: Sequence[int], filter: Filter) -> list[Event]:  # noqa: A002
+async def events_at(source: Source, seqs: Sequence[int], filter: Filter) -> list[Event]:
     """Return the events with these ascending seqs, all of which the filter lets through; not those deleted since."""
     found: list[Event] = []
     wanted = set(seqs)
