@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import threading
 from collections.abc import Coroutine
@@ -52,7 +53,8 @@ def run_coroutine(coroutine: Coroutine[Any, Any, Any]) -> Any:
         except BaseException as error:
             failure.append(error)
 
-    thread = threading.Thread(target=run, name="segue-hook")
+    # It finds itself in the same run there.
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(run,), name="segue-hook")
     thread.start()
     thread.join()
     if failure:
