@@ -14,11 +14,16 @@ from typing import Any
 
 from segue import run_events
 from segue.context import FlowRunContext, RunContext, current_run, get_run_context
-from segue.records import FlowRun, TaskRun
+from segue.records import FlowRun
 from segue.settings import get_current_settings
 
 FLOW_RUNS = "segue.flow_runs"
 TASK_RUNS = "segue.task_runs"
+
+
+class _ThisThread(threading.local):
+    # What a handler of the user's own prints while it writes a printed line must not become another line.
+    is_logging_a_print = False
 
 
 class RunLogger(logging.LoggerAdapter[logging.Logger]):
@@ -55,13 +60,6 @@ def run_logger(context: RunContext, **extra: Any) -> RunLogger:
     return RunLogger(logging.getLogger(TASK_RUNS), {**fields, "run_context": context, **extra})
 
 
-def task_logger(parent: RunContext | None, run: TaskRun) -> RunLogger:
-    """Return the logger of a task run that has no context of its own (yet)."""
-    _configure()
-    fields = {"task_run_id": run.id, "task_run_name": run.name, "task_name": run.task_name}
-    return RunLogger(logging.getLogger(TASK_RUNS), {**fields, "run_context": parent, "task_run": run})
-
-
 class JournalHandler(logging.Handler):
     """Publishes a run's log lines as events; a line over the limit is cut, and says by how much."""
 
@@ -76,12 +74,11 @@ class JournalHandler(logging.Handler):
             self.handleError(record)
 
     def _publish(self, context: RunContext, record: logging.LogRecord) -> None:
-        run: FlowRun | TaskRun = getattr(record, "task_run", None) or context.run
         flow = context if isinstance(context, FlowRunContext) else context.flow_context
         backend, settings = context.world
         event = run_events.log_line(
             run_id=flow.flow_run.id if flow is not None else "",
-            subject=run.id,
+            subject=context.run.id,
             level=record.levelno,
             logger=record.name,
             message=capped(self.format(record), settings.logging_max_line_bytes),
@@ -169,11 +166,16 @@ def _print(
     *values: object, sep: str | None = " ", end: str | None = "\n", file: Any = None, flush: bool = False
 ) -> None:
     context = current_run.get()
-    if context is None or not context.log_prints or file not in (None, sys.stdout, sys.stderr):
+    captured = file in (None, sys.stdout, sys.stderr) and not _this_thread.is_logging_a_print
+    if context is None or not context.log_prints or not captured:
         _original_print(*values, sep=sep, end=end, file=file, flush=flush)
         return
     text = (" " if sep is None else sep).join(map(str, values))
-    run_logger(context).info("%s", text)
+    _this_thread.is_logging_a_print = True
+    try:
+        run_logger(context).info("%s", text)
+    finally:
+        _this_thread.is_logging_a_print = False
 
 
 def _takes_colour() -> bool:
@@ -202,5 +204,6 @@ def _configure() -> None:
 _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1;31m", "DEBUG": "\x1b[2m"}
 _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
 _lock = threading.Lock()
+_this_thread = _ThisThread()
 _configured = False
 _original_print = builtins.print
