@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import copy
+import dataclasses
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple, cast
 
 from segue import states
@@ -12,7 +15,7 @@ from segue.states import State, StateType
 
 # Values in which no future can hide, known without looking: nearly every argument is one of these.
 LEAVES = frozenset({str, int, float, bool, bytes, type(None)})
-_SEQUENCES = (list, tuple, set, frozenset)
+_SEQUENCES = (list, tuple, set, frozenset, deque)
 
 
 class Upstream(NamedTuple):
@@ -23,7 +26,8 @@ class Upstream(NamedTuple):
 
 
 def find_upstream(values: Iterable[Any]) -> list[Upstream]:
-    """Return what the values depend on: futures and states, also within lists, tuples, sets and dicts.
+    """Return what the values depend on: futures and states, also within lists, tuples, sets, deques, dicts (their
+    keys too) and the fields of dataclasses.
 
     However deep they lie, and also where a list contains itself.
     """
@@ -37,14 +41,25 @@ def find_upstream(values: Iterable[Any]) -> list[Upstream]:
         elif isinstance(value, (allow_failure, unmapped)):
             inner = cast("allow_failure[Any] | unmapped[Any]", value)
             left.append((inner.value, may_fail or isinstance(inner, allow_failure)))
-        elif isinstance(value, (dict, *_SEQUENCES)) and id(cast("object", value)) not in seen:
-            seen.add(id(cast("object", value)))
-            items = cast("dict[Any, Any]", value).values() if isinstance(value, dict) else cast("list[Any]", value)
+        elif (parts := _parts(value)) and id(value) not in seen:
+            seen.add(id(value))
             # One pass in C says of a long list of numbers or strings that there is nothing to find.
-            if not LEAVES.issuperset(map(type, items)):
-                left.extend((item, may_fail) for item in items if type(item) not in LEAVES)
+            if not LEAVES.issuperset(map(type, parts)):
+                left.extend((item, may_fail) for item in parts if type(item) not in LEAVES)
     found.reverse()
     return found
+
+
+def _parts(value: Any) -> Collection[Any]:
+    """Return what a value consists of, in which futures are looked for: nothing for all but containers."""
+    if isinstance(value, _SEQUENCES):
+        return cast("Collection[Any]", value)
+    if isinstance(value, dict):
+        mapping = cast("dict[Any, Any]", value)
+        return mapping.values() if LEAVES.issuperset(map(type, mapping)) else [*mapping, *mapping.values()]
+    if dataclasses.is_dataclass(cast("object", value)) and not isinstance(value, type):
+        return [getattr(value, field.name, None) for field in dataclasses.fields(value)]
+    return ()
 
 
 def resolved(value: Any) -> Any:
@@ -141,20 +156,87 @@ def _trace(source: TaskFuture[Any] | State[Any]) -> Any:
     return ("upstream", source.step_key) if isinstance(source, TaskFuture) else source.data
 
 
-def _replaced(value: Any, replace: Callable[[Any], Any]) -> Any:
+def _replaced(value: Any, replace: Callable[[Any], Any], made: dict[int, Any] | None = None) -> Any:
+    """Return the value with `replace(source)` for each source in it; containers without any are left as they are.
+
+    `made` has the copies of containers that are being made, by the original's id, for those that contain themselves.
+    """
     if type(value) in LEAVES:
         return value
-    if isinstance(value, (quote, opaque, unmapped, allow_failure)):
-        inner: Any = cast("quote[Any]", value).value
-        return inner if isinstance(value, (quote, opaque)) else _replaced(inner, replace)
+    if isinstance(value, (quote, opaque)):
+        return cast("quote[Any]", value).value
+    if isinstance(value, (unmapped, allow_failure)):
+        return _replaced(cast("unmapped[Any]", value).value, replace, made)
     if isinstance(value, (TaskFuture, State)):
         return replace(value)
     if not find_upstream([value]):
         return value
+    made = {} if made is None else made
+    if id(value) not in made:
+        return _rebuilt(value, lambda part: _replaced(part, replace, made), made)
+    return made[id(value)]
+
+
+def _rebuilt(value: Any, replaced: Callable[[Any], Any], made: dict[int, Any]) -> Any:
+    """Return a container of the same type, with the same attributes, whose parts are replaced."""
+    if isinstance(value, tuple):
+        return _rebuilt_tuple(cast("tuple[Any, ...]", value), replaced)
+    if isinstance(value, (set, frozenset)):
+        return _rebuilt_set(cast("set[Any]", value), replaced)
+    copied = made[id(value)] = _copied(value)
     if isinstance(value, dict):
-        mapping = cast("dict[Any, Any]", value)
-        return type(mapping)((key, _replaced(item, replace)) for key, item in mapping.items())
-    parts = [_replaced(item, replace) for item in cast("list[Any]", value)]
-    if hasattr(value, "_fields"):  # a named tuple takes its parts one by one
-        return type(value)(*parts)
-    return type(value)(parts)
+        items = cast("dict[Any, Any]", value).items()
+        copied.clear()
+        copied.update([(_replaced_key(key, replaced), replaced(item)) for key, item in items])
+    elif isinstance(value, (list, deque)):
+        copied.clear()
+        copied.extend([replaced(part) for part in cast("list[Any]", value)])
+    else:
+        _replace_fields(copied, replaced)
+    return copied
+
+
+def _copied(value: Any) -> Any:
+    """Return a shallow copy; of a container that cannot be copied, an empty one of the type that it derives from."""
+    try:
+        return copy.copy(value)
+    except Exception:  # whatever a type of the user's own raises
+        empty: tuple[Any, ...] = ({}, [], deque[Any]())
+        for container in empty:
+            if isinstance(value, type(container)):
+                return container
+        raise
+
+
+def _rebuilt_tuple(value: tuple[Any, ...], replaced: Callable[[Any], Any]) -> tuple[Any, ...]:
+    # Past the type's own `__new__`, which takes what it likes: a named tuple's takes the parts one by one.
+    rebuilt = cast("Any", tuple).__new__(type(value), [replaced(part) for part in value])
+    if hasattr(value, "__dict__"):
+        rebuilt.__dict__.update(value.__dict__)
+    return rebuilt
+
+
+def _rebuilt_set(value: set[Any], replaced: Callable[[Any], Any]) -> Collection[Any]:
+    parts = [replaced(part) for part in value]
+    try:
+        return type(value)(parts)
+    except TypeError:  # a set of futures may have results that no set can hold
+        return parts
+
+
+def _replace_fields(instance: Any, replaced: Callable[[Any], Any]) -> None:
+    """Replace the fields of a dataclass's instance, also of a frozen one: nobody else has seen this copy yet."""
+    for field in dataclasses.fields(instance):
+        if hasattr(instance, field.name):
+            object.__setattr__(instance, field.name, replaced(getattr(instance, field.name)))
+
+
+def _replaced_key(key: Any, replaced: Callable[[Any], Any]) -> Any:
+    new = replaced(key)
+    try:
+        hash(new)
+    except TypeError:
+        raise TypeError(
+            f"{key!r} is a key of a dict, and its result, a {type(new).__name__}, cannot be one: pass it as a value."
+        ) from None
+    return new
