@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from queue import Empty, SimpleQueue
+from types import TracebackType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import anyio
 
 from segue import states
 from segue.exceptions import BlockingInLoopError
-from segue.states import State, StateDetails
+from segue.states import State, StateDetails, StateType
 
 R = TypeVar("R")
 Callback = Callable[["TaskFuture[Any]"], object]
@@ -21,6 +24,17 @@ Callback = Callable[["TaskFuture[Any]"], object]
 # Guards the hand-over between "done" and "call me when it is done" of every future. It is held for a few
 # bytecodes, so one lock for all of them is cheaper than one in each of 100,000 futures.
 _lock = threading.Lock()
+_log = logging.getLogger("segue.futures")
+
+
+class _ThisThread(threading.local):
+    """What a future knows of the thread in which it is waited for."""
+
+    # A pool sets it in its threads: one that waits lets another thread work in its place meanwhile.
+    away: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
+
+
+this_thread = _ThisThread()
 
 
 class TaskFuture(Generic[R]):
@@ -30,7 +44,7 @@ class TaskFuture(Generic[R]):
     exception. Blocking on it in the thread of its flow's event loop is an error, since the loop could not go on.
     """
 
-    __slots__ = ("__weakref__", "_callbacks", "_state", "helper", "loop", "name", "step_key", "task_run_id")
+    __slots__ = ("__weakref__", "_callbacks", "_state", "_traceback", "loop", "name", "step_key", "task_run_id")
 
     def __init__(self, task_run_id: str, name: str = "", step_key: str = "") -> None:
         self.task_run_id = task_run_id
@@ -38,11 +52,9 @@ class TaskFuture(Generic[R]):
         self.step_key = step_key
         # The event loop of the flow it belongs to; None for a plain flow, in which anybody may wait.
         self.loop: asyncio.AbstractEventLoop | None = None
-        # A thread pool's way to have a waiting worker run this future's task itself, so that tasks which wait
-        # for tasks of the same bounded pool cannot lock it up.
-        self.helper: Callable[[], object] | None = None
         self._state: State[R] | None = None
         self._callbacks: list[Callback] = []
+        self._traceback: TracebackType | None = None
 
     @property
     def state(self) -> State[R]:
@@ -61,32 +73,53 @@ class TaskFuture(Generic[R]):
 
     def settle(self, state: State[R]) -> None:
         """Give the future its final state and call who waits for it; the engine does this, once."""
+        if _raises(state):
+            self._traceback = states.get_state_exception(state).__traceback__
         with _lock:
             self._state = state
             callbacks, self._callbacks = self._callbacks, []
-        self.helper = None
         for callback in callbacks:
-            callback(self)
+            self._tell(callback)
 
     def add_done_callback(self, fn: Callback) -> None:
-        """Call `fn(future)` when the task run has ended, in the thread that ended it; at once if it has."""
+        """Call `fn(future)` when the task run has ended, in the thread that ended it; at once if it has.
+
+        One that fails is logged; the others are still called.
+        """
         with _lock:
             if self._state is None:
                 self._callbacks.append(fn)
                 return
-        fn(self)
+        self._tell(fn)
+
+    def remove_done_callback(self, fn: Callback) -> None:
+        """Do not call `fn` any more; nothing happens if it was never to be called, or has been."""
+        if self._state is None:
+            with _lock, contextlib.suppress(ValueError):
+                self._callbacks.remove(fn)
+
+    def _tell(self, callback: Callback) -> None:
+        try:
+            callback(self)
+        except Exception:
+            _log.exception("A callback of task run %r failed: %r", self.name or self.task_run_id, callback)
 
     def wait(self, timeout: float | None = None) -> None:
         """Block this thread until the task run has ended, at most `timeout` seconds (TimeoutError is not raised)."""
         if self._state is not None:
             return
         refuse_in_loop([self], "await the future (`await future`)")
-        if self.helper is not None:
-            self.helper()
-        if self._state is None:
-            ended = threading.Event()
-            self.add_done_callback(lambda _: ended.set())
-            ended.wait(timeout)
+        ended = threading.Event()
+
+        def tell(_: TaskFuture[Any]) -> None:
+            ended.set()
+
+        self.add_done_callback(tell)
+        try:
+            with this_thread.away():
+                ended.wait(timeout)
+        finally:
+            self.remove_done_callback(tell)
 
     def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
         """Wait at most `timeout` seconds and return the task's value, or raise its exception.
@@ -94,9 +127,7 @@ class TaskFuture(Generic[R]):
         With `raise_on_failure=False` the exception is returned. Raises TimeoutError when it has not ended in time.
         """
         self.wait(timeout)
-        if self._state is None:
-            raise TimeoutError(f"Task run {self.name or self.task_run_id!r} did not end within {timeout} s.")
-        return self._state.result(raise_on_failure=raise_on_failure)
+        return self._outcome(timeout, raise_on_failure)
 
     async def wait_async(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  as in `wait`
         """Wait in a coroutine until the task run has ended, at most `timeout` seconds."""
@@ -107,17 +138,23 @@ class TaskFuture(Generic[R]):
     async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:  # noqa: ASYNC109  as in `wait`
         """Do in a coroutine what `result` does in plain code."""
         await self.wait_async(timeout)
-        if self._state is None:
-            raise TimeoutError(f"Task run {self.name or self.task_run_id!r} did not end within {timeout} s.")
-        return self._state.result(raise_on_failure=raise_on_failure)
+        return self._outcome(timeout, raise_on_failure)
 
     def __await__(self) -> Generator[Any, None, R]:
         if self._state is None:
             yield from self._ended().__await__()
-        assert self._state is not None
-        return self._state.result()
+        return self._outcome()
 
-    def _ended(self) -> asyncio.Future[None]:
+    def _outcome(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:
+        state = self._state
+        if state is None:
+            raise TimeoutError(f"Task run {self.name or self.task_run_id!r} did not end within {timeout} s.")
+        if raise_on_failure and _raises(state):
+            # Each raise adds its frames to the exception, which is the same for all who ask: begin anew each time.
+            raise states.get_state_exception(state).with_traceback(self._traceback)
+        return state.result(raise_on_failure=raise_on_failure)
+
+    async def _ended(self) -> None:
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[None] = loop.create_future()
 
@@ -128,11 +165,14 @@ class TaskFuture(Generic[R]):
         def call_loop(_: TaskFuture[Any]) -> None:
             if running_loop() is loop:
                 tell()
-            elif not loop.is_closed():
-                loop.call_soon_threadsafe(tell)
+            else:
+                _call_soon(loop, tell)
 
         self.add_done_callback(call_loop)
-        return ended
+        try:
+            await ended
+        finally:
+            self.remove_done_callback(call_loop)
 
     def __repr__(self) -> str:
         return f"<TaskFuture {self.name or self.task_run_id}: {self.state!r}>"
@@ -156,7 +196,7 @@ class FutureList(list[TaskFuture[R]]):
         for future in self:
             if not future.done():
                 yield from future.wait_async().__await__()
-        return [future.state.result() for future in self]
+        return [future.result() for future in self]
 
 
 class DoneAndNotDoneFutures(NamedTuple, Generic[R]):
@@ -210,16 +250,24 @@ class as_completed(Generic[R]):
     async def __aiter__(self) -> AsyncIterator[TaskFuture[R]]:
         loop = asyncio.get_running_loop()
         ended: asyncio.Queue[TaskFuture[R]] = asyncio.Queue()
+
+        def tell(future: TaskFuture[R]) -> None:
+            _call_soon(loop, ended.put_nowait, future)
+
         for future in self._futures:
-            future.add_done_callback(lambda f: loop.call_soon_threadsafe(ended.put_nowait, f))
+            future.add_done_callback(tell)
         deadline = None if self._timeout is None else loop.time() + self._timeout
-        for arrived in range(len(self._futures)):
-            try:
-                with anyio.fail_after(None if deadline is None else deadline - loop.time()):
-                    future = await ended.get()
-            except TimeoutError:
-                raise self._late(arrived) from None
-            yield future
+        try:
+            for arrived in range(len(self._futures)):
+                try:
+                    with anyio.fail_after(None if deadline is None else deadline - loop.time()):
+                        future = await ended.get()
+                except TimeoutError:
+                    raise self._late(arrived) from None
+                yield future
+        finally:
+            for future in self._futures:
+                future.remove_done_callback(tell)
 
     def _late(self, arrived: int) -> TimeoutError:
         left = len(self._futures) - arrived
@@ -248,19 +296,42 @@ def _arrivals(futures: list[TaskFuture[R]], timeout: float | None) -> Iterator[T
     """Yield the futures as they end, until `timeout` seconds have gone by."""
     pending = [future for future in futures if not future.done()]
     refuse_in_loop(pending, "await the futures, or use `await wait_async(…)` or `async for … in as_completed(…)`")
-    for future in pending:
-        if future.helper is not None:
-            future.helper()
     ended: SimpleQueue[TaskFuture[R]] = SimpleQueue()
     for future in futures:
         future.add_done_callback(ended.put)
     deadline = None if timeout is None else time.monotonic() + timeout
-    for _ in futures:
+    try:
+        for _ in futures:
+            yield _next_of(ended, deadline)
+    except Empty:
+        return
+    finally:
+        for future in pending:
+            future.remove_done_callback(ended.put)
+
+
+def _next_of(ended: SimpleQueue[TaskFuture[R]], deadline: float | None) -> TaskFuture[R]:
+    """Return what is in the queue, or will be before `deadline` (monotonic seconds); raises queue.Empty after it."""
+    try:
+        return ended.get_nowait()
+    except Empty:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        try:
-            yield ended.get(timeout=left)
-        except Empty:
-            return
+        with this_thread.away():
+            return ended.get(timeout=left)
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, fn: Callable[..., object], *args: Any) -> None:
+    """Have the loop of another thread call `fn`; one that was closed meanwhile has nobody who would want to know."""
+    try:
+        loop.call_soon_threadsafe(fn, *args)
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+
+
+def _raises(state: State[Any]) -> bool:
+    """Tell whether asking for the state's result raises what ended the run."""
+    return state.type is not StateType.COMPLETED and state.is_final()
 
 
 def _check_timeout(timeout: float | None) -> None:
