@@ -35,7 +35,7 @@ from segue.task_runners import Shipment, TaskRunner
 from segue_events import new_id
 
 # How many events may wait for the journal before a new task run waits for it too.
-MAX_BACKLOG = 20_000
+MAX_BACKLOG = 8_000
 # A chain of tasks that never really wait gives the event loop a turn this often (seconds).
 BREATH = 0.01
 
@@ -320,6 +320,7 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
             self.logger().log(ERROR, "A hook of the task run was interrupted: %r", self.interruption)
 
     def _execute(self) -> State[Any]:
+        self._room()
         if not self.definition.isgenerator:
             return drive(self.life(), self)
         return _exhausted(drive_generator(self.life(), self))
