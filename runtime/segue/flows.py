@@ -12,7 +12,7 @@ from segue.exceptions import ReservedArgumentError
 from segue.options import FlowOptions, FlowOptionsDict, flow_options
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R = TypeVar("R", covariant=True)
 
 RESERVED = ("return_state", "wait_for")
 

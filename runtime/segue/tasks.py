@@ -19,7 +19,7 @@ from segue.retries import exponential_backoff
 from segue.states import State
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R = TypeVar("R", covariant=True)
 T = TypeVar("T")
 
 
