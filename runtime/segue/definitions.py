@@ -6,6 +6,7 @@ import copy
 import functools
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, Self, cast
@@ -98,11 +99,6 @@ class Definition:
             made = self._policy = (given, retry_policy(*given, options.retry_jitter_factor))
         return made[1]
 
-    @property
-    def retry_policy(self) -> RetryPolicy | None:
-        """The retry policy the options ask for, or None where the settings' defaults decide."""
-        return None if self.options.retries is None else self.policy(0, None)
-
     def bound_to(self, instance: object, owner: type | None) -> Self:
         """Return this flow or task as an attribute of an object or class, as functions and methods are."""
         first = owner if self._wrapper is classmethod else instance
@@ -111,6 +107,14 @@ class Definition:
         bound = copy.copy(self)
         bound.bound = (first,)
         return bound
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Pickle by name where the name leads back here, as functions are; else by function and options."""
+        found: Any = sys.modules.get(self.__module__)
+        qualified: str = getattr(self, "__qualname__", "")
+        for part in qualified.split("."):
+            found = getattr(found, part, None)
+        return qualified if found is self else (type(self), (self.fn, self.options))
 
     @property
     def description(self) -> str | None:

@@ -8,13 +8,10 @@ from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 from segue.definitions import FlowDefinition
 from segue.engine.flow_run import FlowCall
 from segue.engine.starters import start
-from segue.exceptions import ReservedArgumentError
-from segue.options import FlowOptions, FlowOptionsDict, flow_options
+from segue.options import FlowOptionsDict, flow_options
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
-
-RESERVED = ("return_state", "wait_for")
 
 
 class Flow(FlowDefinition, Generic[P, R]):
@@ -23,12 +20,6 @@ class Flow(FlowDefinition, Generic[P, R]):
     Besides its own arguments every call takes `return_state=True`, with which it returns the final State and
     raises no Exception, and `wait_for=[futures]`, which must have completed before it begins.
     """
-
-    def __init__(self, fn: Callable[P, R], options: FlowOptions) -> None:
-        super().__init__(fn, options)
-        for name in RESERVED:
-            if name in self.parameters.names:
-                raise ReservedArgumentError(f"Flow {self.name!r}", name)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the flow; a coroutine function's flow gives a coroutine, a generator's a generator.

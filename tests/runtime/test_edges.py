@@ -1,6 +1,7 @@
 """Where runs meet the odd corners of Python: generators, methods, hooks, cancellation, threads, forks."""
 
 import asyncio
+import pickle
 import subprocess
 import sys
 import threading
@@ -334,3 +335,7 @@ def test_tasks_in_a_forked_process_are_recorded_in_their_flow(tmp_path: Path) ->
         [sys.executable, "-m", "segue", "task-run", "ls"], capture_output=True, check=True, text=True
     )
     assert shown.stdout.count("Completed") == 3
+
+
+def test_flows_and_tasks_are_pickled_by_name() -> None:
+    assert pickle.loads(pickle.dumps(ok)) is ok

@@ -15,9 +15,10 @@ from segue.cli.outcomes import say_outcome
 from segue.cli.session import configured
 from segue.cli.tree import RunTree
 from segue.cli.views import View, choose_view
+from segue.definitions import RESERVED
 from segue.entrypoints import ScriptFailed, load_flow
 from segue.exceptions import SegueError
-from segue.flows import RESERVED, Flow
+from segue.flows import Flow
 from segue.host import Host, close_hosts, current_host
 from segue_events import Filter
 

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Generator
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from segue import hooks
@@ -21,7 +21,6 @@ from segue.lifecycle import ERROR, Ask, Command, Fire, Invoke, Keep, Lookup, Rea
 from segue.logging import RunLogger, capture_prints
 from segue.options import Hook
 from segue.records import CacheEntry, FlowRun
-from segue.retries import retry_policy
 from segue.states import State, StateDetails
 
 D = TypeVar("D", FlowDefinition, TaskDefinition)
@@ -256,10 +255,6 @@ class RunCall(ABC, Generic[D, C]):
         finally:
             with self.inside(scope):
                 await generator.aclose()
-
-
-# The settings' retries are the same for nearly every run: one policy is made of them, not one for each run.
-default_policy = lru_cache(maxsize=8)(retry_policy)
 
 
 class Inside:

@@ -19,7 +19,7 @@ from segue.canonical import digest_of_call
 from segue.context import FlowRunContext, current_run, current_tags, flow_context_of
 from segue.definitions import FlowDefinition
 from segue.engine.caching import Keeping, Kept, inline, keeping_of_flow
-from segue.engine.calls import RunCall, default_policy
+from segue.engine.calls import RunCall
 from segue.engine.children import FlowChildren
 from segue.engine.drivers import drive, drive_async, drive_async_generator, drive_generator
 from segue.engine.signals import termination
@@ -144,14 +144,11 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
     def life(self) -> Life:
         """Return the life of this run."""
         options, settings = self.definition.options, self.world.settings
-        policy = self.definition.retry_policy
-        if policy is None:
-            policy = default_policy(settings.flows_default_retries, settings.flows_default_retry_delay_seconds)
         self.keeping = keeping_of_flow(self.context)
         plan = Plan(
             now=self.world.backend.clock.now_us,
             random=_random,
-            retries=policy,
+            retries=self.definition.policy(settings.flows_default_retries, settings.flows_default_retry_delay_seconds),
             depends=bool(self.upstream),
             persist=self.keeping is not None,
             crash=self._crash,

@@ -18,7 +18,7 @@ from segue.canonical import digest_of_call
 from segue.context import FlowRunContext, TaskRunContext, current_run, current_tags, flow_context_of
 from segue.definitions import TaskDefinition
 from segue.engine.caching import Keeping, Kept, inline, keeping_of_task
-from segue.engine.calls import RunCall, default_policy
+from segue.engine.calls import RunCall
 from segue.engine.drivers import drive, drive_async, drive_async_generator, drive_generator
 from segue.engine.world import world_of
 from segue.exceptions import NotCanonical
@@ -150,15 +150,12 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
     def life(self) -> Life:
         """Return the life of this run."""
         task, settings = self.definition, self.world.settings
-        policy = task.retry_policy
-        if policy is None:
-            policy = default_policy(settings.tasks_default_retries, settings.tasks_default_retry_delay_seconds)
         # What a generator yields is handed on as it comes, and is not kept.
         keeping = self.keeping = None if task.isgenerator else keeping_of_task(self.context)
         plan = Plan(
             now=self.world.backend.clock.now_us,
             random=_random,
-            retries=policy,
+            retries=task.policy(settings.tasks_default_retries, settings.tasks_default_retry_delay_seconds),
             depends=bool(self.upstream),
             may_retry=self._may_retry,
             persist=keeping is not None and keeping.persist,
