@@ -42,8 +42,94 @@ asyncio.run(f())
 """
 
 
+TWO = """
+import asyncio
+from segue import flow
+
+@flow
+async def first(other):
+    other.set()
+    await asyncio.Event().wait()
+
+@flow
+async def second(other):
+    await other.wait()
+    print("ready", flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0)
+
+async def main():
+    other = asyncio.Event()
+    await asyncio.gather(first(other), second(other), return_exceptions=True)
+
+asyncio.run(main())
+"""
+
+FORKED = """
+import asyncio, multiprocessing, os, threading
+from segue import flow
+
+def endless(begun):
+    begun.set()
+    threading.Event().wait()
+
+@flow
+async def f():
+    context = multiprocessing.get_context("fork")
+    begun = context.Event()
+    child = context.Process(target=endless, args=(begun,))
+    child.start()
+    begun.wait()
+    child.terminate()
+    child.join()
+    return child.exitcode
+
+print(asyncio.run(f()), flush=True)
+"""
+
+TOLD = """
+import asyncio
+from segue.engine.signals import termination
+
+async def main():
+    with termination(lambda: print("terminated", flush=True), lambda: print("interrupted", flush=True)):
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("KeyboardInterrupt", flush=True)
+except asyncio.CancelledError:
+    print("CancelledError", flush=True)
+"""
+
+OWN = """
+import signal, threading
+from segue import flow
+
+came = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: came.set())
+
+@flow
+def f():
+    print("ready", flush=True)
+    came.wait()
+
+f()
+"""
+
+
 def states_after(script: str, number: int, folder: Path) -> tuple[int, dict[str, Any]]:
     """Run the script, send it the signal once it is in its task; return its exit code and its run's record."""
+    code, (run,) = runs_after(script, number, folder)
+    return code, run
+
+
+def runs_after(script: str, number: int, folder: Path) -> tuple[int, list[dict[str, Any]]]:
+    """Do the same for a script with several runs."""
     path = folder / "script.py"
     path.write_text(script)
     with subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
@@ -54,8 +140,7 @@ def states_after(script: str, number: int, folder: Path) -> tuple[int, dict[str,
     listed = subprocess.run(
         [sys.executable, "-m", "segue", "flow-run", "ls", "-o", "json"], capture_output=True, check=True, text=True
     )
-    (run,) = json.loads(listed.stdout)
-    return code, run
+    return code, json.loads(listed.stdout)
 
 
 @pytest.mark.parametrize("script", [PLAIN, COROUTINE])
@@ -71,3 +156,36 @@ def test_an_interrupt_is_recorded_and_raised(script: str, tmp_path: Path) -> Non
     code, run = states_after(script, signal.SIGINT, tmp_path)
     assert code in (1, 130, -signal.SIGINT)
     assert run["state"]["name"] == "Crashed"
+
+
+def test_all_flows_of_a_loop_are_recorded_before_the_process_ends(tmp_path: Path) -> None:
+    code, runs = runs_after(TWO, signal.SIGTERM, tmp_path)
+    assert code == -signal.SIGTERM
+    assert [run["state"]["message"] for run in runs] == ["Execution was aborted by a termination signal."] * 2
+
+
+def test_a_handler_of_the_programs_own_is_left_alone(tmp_path: Path) -> None:
+    code, run = states_after(OWN, signal.SIGTERM, tmp_path)
+    assert code == 0
+    assert run["state"]["name"] == "Completed"
+
+
+def test_a_forked_child_is_terminated_as_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(FORKED)
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, check=True, text=True, timeout=30)
+    assert done.stdout == f"{-signal.SIGTERM}\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(signal.SIGTERM, ["terminated", "CancelledError"]), (signal.SIGINT, ["interrupted", "KeyboardInterrupt"])],
+)
+def test_a_cancelled_coroutine_is_told_which_signal_it_was(number: int, told: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(TOLD)
+    with subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        assert process.stdout.read().split() == told
