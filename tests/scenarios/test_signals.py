@@ -106,6 +106,21 @@ except asyncio.CancelledError:
     print("CancelledError", flush=True)
 """
 
+HELD = """
+import signal
+from segue.engine.signals import end_if_last, termination
+
+with termination(lambda: print("noticed", flush=True)) as outer:
+    with termination(lambda: print("noticed too", flush=True)) as inner:
+        outer.hold()
+        inner.hold()
+        signal.raise_signal(signal.SIGTERM)
+    end_if_last()
+    print("recorded", flush=True)
+end_if_last()
+print("never comes to this", flush=True)
+"""
+
 OWN = """
 import signal, threading
 from segue import flow
@@ -189,3 +204,11 @@ def test_a_cancelled_coroutine_is_told_which_signal_it_was(number: int, told: li
         assert process.stdout.readline() == "ready\n"
         process.send_signal(number)
         assert process.stdout.read().split() == told
+
+
+def test_a_signal_waits_until_the_last_run_that_has_ended_is_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(HELD)
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, check=False, text=True, timeout=30)
+    assert done.stdout == "recorded\n"
+    assert done.returncode == -signal.SIGTERM
