@@ -21,6 +21,7 @@ class Shipment(msgspec.Struct):
     task_run: TaskRun
     flow_run: FlowRun | None
     log_prints: bool
+    timeout_seconds: float | None = None
 
 
 class Job(Protocol):
@@ -36,7 +37,7 @@ class Job(Protocol):
 class TaskRunner:
     """Base of task runners: a context manager that is open while its flow runs.
 
-    `start` must not block. `call` is how the user's function is called, where that is not in this process.
+    `start` has jobs executed in this process; `ship` says how a job's function is called, where that is not here.
     """
 
     def duplicate(self) -> TaskRunner:
@@ -49,11 +50,20 @@ class TaskRunner:
         return type(self).__name__.removesuffix("TaskRunner").lower()
 
     def start(self, job: Job) -> None:
-        """Have the job executed, in another thread."""
+        """Have `job.execute()` called once, soon, in another thread.
+
+        It must not block, and may be called in any thread: a job is started where the last run it depends on ended.
+        If it raises, it must not have the job executed later: the job's run ends as crashed, by that exception.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not say how it starts a job.")
 
     def ship(self) -> Callable[[Shipment], Any] | None:
-        """Return how to have a job's function called in another process, or None to call it in this one."""
+        """Return how to have a job's function called in another process, or None to call it in this one.
+
+        What is returned is called with the shipment in the thread that executes the job. It returns what the
+        function returned (of a generator, the list of what it yielded), or raises what it raised, or
+        `segue.lifecycle.TimeLimitReached` once the function has taken `timeout_seconds`.
+        """
         return None
 
     def __enter__(self) -> TaskRunner:

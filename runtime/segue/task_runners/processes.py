@@ -13,16 +13,17 @@ from typing import Any
 from segue.exceptions import ProcessDied
 from segue.settings import get_current_settings
 from segue.task_runners.base import Shipment, TaskRunner
-from segue.task_runners.child import initialize, packed, perform, unpacked
+from segue.task_runners.child import initialize, packed_call, perform, value_of
 from segue.task_runners.threads import ThreadPoolTaskRunner
 
 
 class ProcessPoolTaskRunner(ThreadPoolTaskRunner):
     """Calls the functions of tasks in at most `max_workers` other processes (default: one per processor).
 
-    Each run is recorded, retried and timed here; only its function is called over there, so function, arguments
-    and result must be picklable, and a script needs `if __name__ == "__main__":` around what starts its flow.
-    `initializer(*initargs)` is called once in each process.
+    Each run is recorded and retried here; only its function is called over there, so function, arguments and
+    result must be picklable, and a script needs `if __name__ == "__main__":` around what starts its flow. A
+    generator is run to its end; its value is the list of what it yielded. A time limit interrupts the function as
+    in a main thread. `initializer(*initargs)` is called once in each process.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class ProcessPoolTaskRunner(ThreadPoolTaskRunner):
         initializer: Callable[..., Any] | None = None,
         initargs: tuple[Any, ...] = (),
     ) -> None:
-        super().__init__(max_workers or os.cpu_count() or 1)
+        super().__init__((os.cpu_count() or 1) if max_workers is None else max_workers)
         self.initializer = initializer
         self.initargs = initargs
         self._processes: ProcessPoolExecutor | None = None
@@ -46,6 +47,7 @@ class ProcessPoolTaskRunner(ThreadPoolTaskRunner):
         return self._call
 
     def _call(self, shipment: Shipment) -> Any:
+        call = packed_call(shipment)
         with self._lock:
             if self._processes is None:
                 self._processes = ProcessPoolExecutor(
@@ -56,12 +58,13 @@ class ProcessPoolTaskRunner(ThreadPoolTaskRunner):
                 )
             processes = self._processes
         try:
-            return unpacked(processes.submit(perform, packed(shipment)).result())
+            answer = processes.submit(perform, call).result()
         except BrokenProcessPool:
             with self._lock:
                 if self._processes is processes:
                     self._processes = None
             raise ProcessDied(shipment.name) from None
+        return value_of(answer, shipment.name)
 
     def __exit__(self, *exc_info: object) -> None:
         super().__exit__(*exc_info)
