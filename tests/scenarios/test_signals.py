@@ -171,6 +171,7 @@ def test_an_interrupt_is_recorded_and_raised(script: str, tmp_path: Path) -> Non
     code, run = states_after(script, signal.SIGINT, tmp_path)
     assert code in (1, 130, -signal.SIGINT)
     assert run["state"]["name"] == "Crashed"
+    assert run["state"]["message"] == "Execution was aborted by an interrupt signal."
 
 
 def test_all_flows_of_a_loop_are_recorded_before_the_process_ends(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from segue import hooks
 from segue.context import FlowRunContext, RunContext, TaskRunContext, World, current_run
 from segue.definitions import FlowDefinition, TaskDefinition
 from segue.engine.caching import Kept
-from segue.engine.time_limits import time_limit, time_limit_async
+from segue.engine.time_limits import call_within, time_limit_async
 from segue.futures import TaskFuture, wait
 from segue.inputs import LEAVES, returned_sources
 from segue.keys import Scope, current_scope
@@ -170,12 +170,8 @@ class RunCall(ABC, Generic[D, C]):
 
     def invoke(self, command: Invoke) -> Any:
         """Call the user's plain function within its time limit."""
-        seconds = self.definition.options.timeout_seconds
         with self.inside():
-            if seconds is None:
-                return self.call_function()
-            with time_limit(seconds):
-                return self.call_function()
+            return call_within(self.definition.options.timeout_seconds, self.call_function)
 
     async def invoke_async(self, command: Invoke) -> Any:
         """Call the user's coroutine function within its time limit."""
@@ -214,9 +210,9 @@ class RunCall(ABC, Generic[D, C]):
         step = partial(next, generator)
         try:
             while True:
-                with self.inside(scope), time_limit(seconds):
+                with self.inside(scope):
                     try:
-                        item = step()
+                        item = call_within(seconds, step)
                     except StopIteration as end:
                         return end.value
                 command.streamed = True

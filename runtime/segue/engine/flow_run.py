@@ -22,7 +22,7 @@ from segue.engine.caching import Keeping, Kept, inline, keeping_of_flow
 from segue.engine.calls import RunCall
 from segue.engine.children import FlowChildren
 from segue.engine.drivers import drive, drive_async, drive_async_generator, drive_generator
-from segue.engine.signals import termination
+from segue.engine.signals import end_if_last, termination
 from segue.engine.world import world_of
 from segue.exceptions import JournalNotRecorded, NotCanonical, ParameterTypeError, TerminationSignal
 from segue.inputs import blocked_by, final_state, find_upstream, open_futures, resolved
@@ -47,6 +47,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
         "args",
         "context",
         "definition",
+        "ended_by",
         "interruption",
         "invalid",
         "keeping",
@@ -54,7 +55,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
         "parameters",
         "parent",
         "run",
-        "terminated",
+        "signals",
         "upstream",
         "world",
     )
@@ -79,7 +80,9 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
         self.invalid: str | None = None
         self.keeping: Keeping | None = None
         self.interruption: BaseException | None = None
-        self.terminated = False
+        # The signal that a cancellation comes from, if it comes from one.
+        self.ended_by: BaseException | None = None
+        self.signals: termination | None = None
         self.run = self._identified(flow_context_of(parent))
         self.context = FlowRunContext(flow, self.run, self.world, parent)
 
@@ -158,8 +161,8 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
 
     def _crash(self, error: BaseException) -> State[Any] | None:
         """A signal reaches a coroutine as its cancellation: tell the one from the other."""
-        if self.terminated and isinstance(error, asyncio.CancelledError):
-            return states.Crashed(message=crash_message(TerminationSignal(signal.SIGTERM)))
+        if self.ended_by is not None and isinstance(error, asyncio.CancelledError):
+            return states.Crashed(message=crash_message(self.ended_by))
         return None
 
     # --- what its life says ---
@@ -272,38 +275,42 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
     def run_plain(self) -> State[Any]:
         """Run from its first state to its last in this thread; the outermost run is recorded in full on return."""
         self._wait_upstream()
-        with self._known():
-            state = drive(self.life(), self)
-        self._flush()
+        with self._listening():
+            with self._known():
+                state = drive(self.life(), self)
+            self._flush()
         return state
 
     async def run_async(self) -> State[Any]:
         """Run from its first state to its last in this coroutine; the outermost run is recorded in full on return."""
         await self._wait_upstream_async()
-        with self._known():
-            state = await drive_async(self.life(), self)
-        await self._flush_async()
+        with self._listening():
+            with self._known():
+                state = await drive_async(self.life(), self)
+            await self._flush_async()
         return state
 
     def run_generator(self) -> Generator[Any, Any, State[Any]]:
         """Run a generator's flow from its first state to its last, passing on what it yields."""
         self._wait_upstream()
-        try:
-            with self._known():
-                return (yield from drive_generator(self.life(), self))
-        finally:
-            self._flush()
+        with self._listening():
+            try:
+                with self._known():
+                    return (yield from drive_generator(self.life(), self))
+            finally:
+                self._flush()
 
     async def run_async_generator(self, ended: list[State[Any]]) -> AsyncGenerator[Any, Any]:
         """Do the same for an asynchronous generator; the final state is put into `ended`."""
         await self._wait_upstream_async()
-        try:
-            with self._known():
-                async with contextlib.aclosing(drive_async_generator(self.life(), self, ended)) as items:
-                    async for item in items:
-                        yield item
-        finally:
-            await self._flush_async()
+        with self._listening():
+            try:
+                with self._known():
+                    async with contextlib.aclosing(drive_async_generator(self.life(), self, ended)) as items:
+                        async for item in items:
+                            yield item
+            finally:
+                await self._flush_async()
 
     def _wait_upstream(self) -> None:
         for future in open_futures(self.upstream):
@@ -314,19 +321,35 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
             await future.wait_async()
 
     @contextlib.contextmanager
-    def _known(self) -> Generator[None]:
-        """Publish that the run exists; log its beginning and end; if it is the outermost, listen to signals."""
-        self.begin()
-        with termination(self._terminated) if self.parent is None else contextlib.nullcontext():
-            run = self.run
-            self.logger().info("Beginning flow run %r for flow %r", run.name, run.flow_name)
-            try:
+    def _listening(self) -> Generator[None]:
+        """Listen to signals while the outermost run lives and is recorded; then let SIGTERM do what it does."""
+        if self.parent is not None:
+            yield
+            return
+        try:
+            with termination(self._terminated, self._interrupted_by_user) as self.signals:
                 yield
-            finally:
-                self._say_end(run.state)
+        finally:
+            end_if_last()
+
+    @contextlib.contextmanager
+    def _known(self) -> Generator[None]:
+        """Publish that the run exists; log its beginning and end."""
+        self.begin()
+        run = self.run
+        self.logger().info("Beginning flow run %r for flow %r", run.name, run.flow_name)
+        try:
+            yield
+        finally:
+            if self.signals is not None:
+                self.signals.hold()
+            self._say_end(run.state)
 
     def _terminated(self) -> None:
-        self.terminated = True
+        self.ended_by = TerminationSignal(signal.SIGTERM)
+
+    def _interrupted_by_user(self) -> None:
+        self.ended_by = KeyboardInterrupt()
 
     def _say_end(self, state: State[Any]) -> None:
         logger = self.logger()
@@ -352,10 +375,8 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
             self._recorded(flushed.result)
 
     def _recorded(self, flushed: Callable[[], object]) -> None:
-        """Raise JournalNotRecorded when the journal could not take this run; then let SIGTERM do what it does."""
+        """Raise JournalNotRecorded when the journal could not take this run."""
         try:
             flushed()
         except JournalError as error:
             raise JournalNotRecorded(f"Flow run {self.run.name!r}", str(error)) from None
-        if self.terminated:
-            signal.raise_signal(signal.SIGTERM)

@@ -83,28 +83,6 @@ def call_within(seconds: float | None, fn: Callable[[], T]) -> T:
     return value
 
 
-class time_limit:
-    """Do as `call_within` for the code inside of a `with`."""
-
-    __slots__ = ("_limit",)
-
-    def __init__(self, seconds: float | None) -> None:
-        self._limit = None if seconds is None else _limit(seconds)
-
-    def __enter__(self) -> None:
-        if self._limit is not None:
-            self._limit.begin()
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        limit = self._limit
-        if limit is not None:
-            try:
-                limit.end()
-            except Interrupted:
-                limit.end()
-            limit.check(error)
-
-
 class _Limit:
     """One limit; `around` is the next outer one of its thread."""
 
