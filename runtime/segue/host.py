@@ -91,6 +91,7 @@ class Host:
 
 
 _hosts: dict[Path, Host] = {}
+_watched = False
 _lock = threading.Lock()
 
 
@@ -101,10 +102,17 @@ def current_host(settings: Settings) -> Host:
         return host
     with _lock:
         if settings.database not in _hosts:
-            if not _hosts:
-                threading.Thread(target=_close_with_main_thread, name="segue-exit").start()
+            _watch_the_end()
             _hosts[settings.database] = Host(settings)
         return _hosts[settings.database]
+
+
+def _watch_the_end() -> None:
+    """Start, once in a process, the thread that closes the hosts when the program is over."""
+    global _watched
+    if not _watched:
+        _watched = True
+        threading.Thread(target=_close_with_main_thread, name="segue-exit").start()
 
 
 def close_hosts() -> None:
@@ -133,7 +141,8 @@ def _close_with_main_thread() -> None:
 def _is_of_the_program(thread: threading.Thread) -> bool:
     """Tell the threads that keep a program alive from those that only serve its journal."""
     name = thread.name
-    own = name in ("segue-host", "segue-exit") or name.endswith("(_connection_worker_thread)")  # the last: aiosqlite's
+    # The latter two are aiosqlite's, and the ones in which anyio runs plain functions: each ends with its owner.
+    own = name in ("segue-host", "segue-exit") or name.endswith("(_connection_worker_thread)") or "AnyIO" in name
     return not (own or thread.daemon or thread is threading.main_thread())
 
 
@@ -145,8 +154,8 @@ def _is_journal_error(error: BaseException) -> bool:
 
 def _forget_after_fork() -> None:
     """A forked child has its parent's objects but none of its threads: it starts hosts of its own."""
-    global _lock
-    _lock = threading.Lock()
+    global _lock, _watched
+    _lock, _watched = threading.Lock(), False
     _hosts.clear()
 
 
