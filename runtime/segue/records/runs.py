@@ -14,27 +14,20 @@ def _pending() -> State[Any]:
     return State(_PENDING, "Pending")
 
 
-class FlowRun(msgspec.Struct, kw_only=True, eq=False):
-    """A flow run.
+class Run(msgspec.Struct, kw_only=True, eq=False):
+    """What is known of any run.
 
-    `parent_id` is the flow run or task run it was called in, "" at the top; `root_id` is the flow run at the top, the
-    run itself if it is that. `epoch` counts the processes that have run it. `created`,
-    `started` and `ended` are in microseconds since the epoch, None while it has not come to that. `parameters` are
-    as given within the run, and in their JSON form when read from the journal. `error` tells type, message and
-    traceback of what ended the run; `ref` where its result is kept, or `result` its canonical JSON.
+    `parent_id` is the run it was called in, "" at the top. `epoch` counts the processes that have run it, `run_count`
+    its attempts. `created`, `started` and `ended` are in microseconds since the epoch, None while it has not come to
+    that. `error` tells type, message and traceback of what ended the run; `ref` where its result is kept, or `result`
+    its canonical JSON.
     """
 
     id: str
     name: str
-    flow_name: str
-    flow_version: str = ""
-    parameters: dict[str, Any] = {}
     tags: tuple[str, ...] = ()
     parent_id: str = ""
-    root_id: str = ""
     epoch: int = 1
-    pid: int = 0
-    entrypoint: str = ""
     state: State[Any] = msgspec.field(default_factory=_pending)
     run_count: int = 0
     created: int | None = None
@@ -43,114 +36,81 @@ class FlowRun(msgspec.Struct, kw_only=True, eq=False):
     result: msgspec.Raw | None = None
     ref: dict[str, Any] | None = None
     error: dict[str, str] | None = None
+
+    def enter(self, state: State[Any]) -> None:
+        """Make `state` the run's state; count and time its attempts by it."""
+        self.state = state
+        if state.type is _RUNNING:
+            self.run_count += 1
+            if self.started is None:
+                self.started = state.occurred
+        self.ended = state.occurred if state.type in FINAL_TYPES else None
+
+    @property
+    def state_type(self) -> StateType:
+        """The type of the state the run is in."""
+        return self.state.type
+
+    @property
+    def state_name(self) -> str:
+        """The name of the state the run is in."""
+        return self.state.name
+
+    @property
+    def start_time(self) -> datetime | None:
+        """When the run's function was first called."""
+        return _instant(self.started)
+
+    @property
+    def end_time(self) -> datetime | None:
+        """When the run ended."""
+        return _instant(self.ended)
+
+    @property
+    def total_run_time(self) -> timedelta:
+        """How long the run has taken, zero while it has not ended."""
+        return _between(self.started, self.ended)
+
+
+class FlowRun(Run, kw_only=True, eq=False):
+    """A flow run; `parent_id` is the flow run or task run it was called in.
+
+    `root_id` is the flow run at the top, the run itself if it is that. `parameters` are as given within the run, and
+    in their JSON form when read from the journal.
+    """
+
+    flow_name: str
+    flow_version: str = ""
+    parameters: dict[str, Any] = {}
+    root_id: str = ""
+    pid: int = 0
+    entrypoint: str = ""
 
     @property
     def parent_task_run_id(self) -> str:
         """The run it was called in, by the name that flows moved from elsewhere use."""
         return self.parent_id
 
-    def enter(self, state: State[Any]) -> None:
-        """Make `state` the run's state; count and time its attempts by it."""
-        self.state = state
-        if state.type is _RUNNING:
-            self.run_count += 1
-            if self.started is None:
-                self.started = state.occurred
-        self.ended = state.occurred if state.type in FINAL_TYPES else None
 
-    @property
-    def state_type(self) -> StateType:
-        """The type of the state the run is in."""
-        return self.state.type
-
-    @property
-    def state_name(self) -> str:
-        """The name of the state the run is in."""
-        return self.state.name
-
-    @property
-    def start_time(self) -> datetime | None:
-        """When the run's function was first called."""
-        return _instant(self.started)
-
-    @property
-    def end_time(self) -> datetime | None:
-        """When the run ended."""
-        return _instant(self.ended)
-
-    @property
-    def total_run_time(self) -> timedelta:
-        """How long the run has taken, zero while it has not ended."""
-        return _between(self.started, self.ended)
-
-
-class TaskRun(msgspec.Struct, kw_only=True, eq=False):
-    """A task run.
+class TaskRun(Run, kw_only=True, eq=False):
+    """A task run; `parent_id` is the task run it was called in.
 
     `flow_run_id` is "" outside of flows. `scope`, `input_hash` and `ordinal` tell which step of its flow run it is
-    (see `step_key`). `parent_id` is the task run it was called in, `upstream` are those whose results it was given.
-    Times, `epoch`, `result`, `ref` and `error` are as in FlowRun.
+    (see `step_key`). `upstream` are the task runs whose results it was given.
     """
 
-    id: str
-    name: str
     task_name: str
     flow_run_id: str = ""
     scope: str = ""
     input_hash: str = ""
     ordinal: int = 0
-    tags: tuple[str, ...] = ()
-    parent_id: str = ""
     upstream: tuple[str, ...] = ()
-    epoch: int = 1
-    state: State[Any] = msgspec.field(default_factory=_pending)
-    run_count: int = 0
-    created: int | None = None
-    started: int | None = None
-    ended: int | None = None
     cache_key: str | None = None
-    result: msgspec.Raw | None = None
-    ref: dict[str, Any] | None = None
-    error: dict[str, str] | None = None
 
     @property
     def step_key(self) -> str:
         """What stays when the flow run is run again: place of the call, task, inputs, and the how-manieth such call."""
         return f"{self.scope}/{self.task_name}#{self.input_hash}#{self.ordinal}"
-
-    def enter(self, state: State[Any]) -> None:
-        """Make `state` the run's state; count and time its attempts by it."""
-        self.state = state
-        if state.type is _RUNNING:
-            self.run_count += 1
-            if self.started is None:
-                self.started = state.occurred
-        self.ended = state.occurred if state.type in FINAL_TYPES else None
-
-    @property
-    def state_type(self) -> StateType:
-        """The type of the state the run is in."""
-        return self.state.type
-
-    @property
-    def state_name(self) -> str:
-        """The name of the state the run is in."""
-        return self.state.name
-
-    @property
-    def start_time(self) -> datetime | None:
-        """When the run's function was first called."""
-        return _instant(self.started)
-
-    @property
-    def end_time(self) -> datetime | None:
-        """When the run ended."""
-        return _instant(self.ended)
-
-    @property
-    def total_run_time(self) -> timedelta:
-        """How long the run has taken, zero while it has not ended."""
-        return _between(self.started, self.ended)
 
 
 class CacheEntry(msgspec.Struct, frozen=True, kw_only=True, eq=False):
