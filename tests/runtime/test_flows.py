@@ -382,3 +382,21 @@ def test_a_process_pool_calls_the_functions_elsewhere(segue_home: Any) -> None:
     results, pid = f()
     assert results == [1, 4, 9]
     assert pid != os.getpid()
+
+
+def numbers(n: int) -> Any:
+    yield from range(n)
+
+
+def endless() -> None:
+    threading.Event().wait()
+
+
+def test_generators_and_time_limits_hold_in_other_processes(segue_home: Any) -> None:
+    @flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+    def f() -> tuple[list[int], str]:
+        late = task(timeout_seconds=0.2)(endless).submit()
+        late.wait()
+        return task(numbers).submit(3).result(), late.state.name
+
+    assert f() == ([0, 1, 2], "TimedOut")

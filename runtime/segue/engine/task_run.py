@@ -318,7 +318,8 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
 
     def _execute(self) -> State[Any]:
         self._room()
-        if not self.definition.isgenerator:
+        # In another process a generator runs to its end, and answers with the list of what it yielded.
+        if self.shipped is not None or not self.definition.isgenerator:
             return drive(self.life(), self)
         return _exhausted(drive_generator(self.life(), self))
 
@@ -362,6 +363,7 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
                 task_run=self.run,
                 flow_run=None if flow is None else flow.flow_run,
                 log_prints=self.context.log_prints,
+                timeout_seconds=self.definition.options.timeout_seconds,
             )
         )
 
