@@ -3,8 +3,6 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from segue_events.bus import Bus as Bus
-from segue_events.bus import BusStatistics as BusStatistics
 from segue_events.clock import Clock as Clock
 from segue_events.clock import SystemClock as SystemClock
 from segue_events.errors import BusClosed as BusClosed
@@ -30,20 +28,34 @@ from segue_events.journal import Cursor as Cursor
 from segue_events.journal import Journal as Journal
 from segue_events.journal import Projection as Projection
 from segue_events.journal import Write as Write
-from segue_events.journal.memory import MemoryJournal as MemoryJournal
-from segue_events.subscription import Subscription as Subscription
-from segue_events.subscription import SubscriptionStatistics as SubscriptionStatistics
 
 if TYPE_CHECKING:
+    from segue_events.bus import Bus as Bus
+    from segue_events.bus import BusStatistics as BusStatistics
+    from segue_events.journal.memory import MemoryJournal as MemoryJournal
     from segue_events.journal.sqlite import JournalStatistics as JournalStatistics
     from segue_events.journal.sqlite import SqliteJournal as SqliteJournal
+    from segue_events.subscription import Subscription as Subscription
+    from segue_events.subscription import SubscriptionStatistics as SubscriptionStatistics
+
+# What keeps events and carries them takes anyio, aiosqlite and SQLite; who only makes events does without.
+_HOMES = {
+    "Bus": "bus",
+    "BusStatistics": "bus",
+    "JournalStatistics": "journal.sqlite",
+    "MemoryJournal": "journal.memory",
+    "SqliteJournal": "journal.sqlite",
+    "Subscription": "subscription",
+    "SubscriptionStatistics": "subscription",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # aiosqlite and SQLite are imported by who opens a database, not by who makes events.
-    if name in ("JournalStatistics", "SqliteJournal"):
-        return getattr(import_module("segue_events.journal.sqlite"), name)
-    raise AttributeError(f"module 'segue_events' has no attribute {name!r}.")
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'segue_events' has no attribute {name!r}.")
+    value = globals()[name] = getattr(import_module(f"segue_events.{home}"), name)
+    return value
 
 
 __all__ = (

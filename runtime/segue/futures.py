@@ -12,8 +12,6 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, TypeVar
 
-import anyio
-
 from segue import states
 from segue.exceptions import BlockingInLoopError
 from segue.states import State, StateDetails, StateType
@@ -132,8 +130,9 @@ class TaskFuture(Generic[R]):
     async def wait_async(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  as in `wait`
         """Wait in a coroutine until the task run has ended, at most `timeout` seconds."""
         if self._state is None:
-            with anyio.move_on_after(timeout):
-                await self._ended()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._ended()
 
     async def result_async(self, timeout: float | None = None, raise_on_failure: bool = True) -> R:  # noqa: ASYNC109  as in `wait`
         """Do in a coroutine what `result` does in plain code."""
@@ -222,9 +221,10 @@ async def wait_async(
     """Do in a coroutine what `wait` does in plain code."""
     waited = list(futures)
     _check_timeout(timeout)
-    with anyio.move_on_after(timeout):
-        for future in waited:
-            await future.wait_async()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout):
+            for future in waited:
+                await future.wait_async()
     return _sorted_out(waited)
 
 
@@ -260,7 +260,7 @@ class as_completed(Generic[R]):
         try:
             for arrived in range(len(self._futures)):
                 try:
-                    with anyio.fail_after(None if deadline is None else deadline - loop.time()):
+                    async with asyncio.timeout_at(deadline):
                         future = await ended.get()
                 except TimeoutError:
                     raise self._late(arrived) from None

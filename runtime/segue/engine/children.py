@@ -6,10 +6,9 @@ import asyncio
 import threading
 from typing import Any
 
-import anyio
-
 from segue import states
 from segue.engine.loops import Spawner, background_loop
+from segue.engine.shielding import shielded
 from segue.engine.task_run import TaskCall
 from segue.exceptions import BlockingInLoopError
 from segue.futures import TaskFuture, running_loop, wait, wait_async
@@ -95,7 +94,7 @@ class FlowChildren:
         waiting = asyncio.ensure_future(self.wait_async())
         cancelled: asyncio.CancelledError | None = None
         # anyio's scopes cancel again and again until they are left, asyncio's tasks once for each call.
-        with anyio.CancelScope(shield=True):
+        with shielded():
             while not waiting.done():
                 try:
                     await asyncio.wait([waiting])

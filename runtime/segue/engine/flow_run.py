@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from random import SystemRandom
 from typing import Any
 
-import anyio
 from msgspec import UNSET
 
 from segue import run_events, states
@@ -22,6 +21,7 @@ from segue.engine.caching import Keeping, Kept, inline, keeping_of_flow
 from segue.engine.calls import RunCall
 from segue.engine.children import FlowChildren
 from segue.engine.drivers import drive, drive_async, drive_async_generator, drive_generator
+from segue.engine.shielding import shielded
 from segue.engine.signals import end_if_last, termination
 from segue.engine.world import world_of
 from segue.exceptions import JournalNotRecorded, NotCanonical, ParameterTypeError, TerminationSignal
@@ -370,7 +370,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
         """Do in a coroutine what `_flush` does in plain code."""
         if self.parent is None:
             flushed = asyncio.wrap_future(self.world.backend.flush())
-            with anyio.CancelScope(shield=True):
+            with shielded():
                 await asyncio.wait([flushed])
             self._recorded(flushed.result)
 
