@@ -31,6 +31,8 @@ MAX_DEPTH = 100
 MAX_PATH = 100
 # A value may hold the same list many times over; this bounds what its text may grow to when nobody else does.
 MAX_SIZE = 16 * 1024 * 1024
+# Calls with larger inputs are told apart by their order: hashing a megabyte takes as long as a hundred small steps.
+MAX_CALL_SIZE = 1024 * 1024
 
 _LEAST, _MOST = -(2**63), 2**64 - 1
 # Up to so many values, looking at each of them is faster than looking at the set of their types first.
@@ -97,7 +99,7 @@ def digest(*parts: Any, limit: int = MAX_SIZE) -> str:
     return digest_of(text)
 
 
-def digest_of_call(name: str, parameters: dict[str, Any], limit: int = MAX_SIZE) -> str:
+def digest_of_call(name: str, parameters: dict[str, Any], limit: int = MAX_CALL_SIZE) -> str:
     """Return the digest of a function's name and its parameters by name, which differs for calls that differ.
 
     Quick where all values are texts, numbers and the like, as in most calls. Raises NotCanonical as `digest` does.
