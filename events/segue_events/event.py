@@ -25,7 +25,8 @@ _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-class Event(msgspec.Struct, kw_only=True):
+# Its payload is JSON, which has no cycles: the garbage collector need not look at the most frequent of objects.
+class Event(msgspec.Struct, kw_only=True, gc=False):
     """What happened (`kind`: a noun, a dot, a verb), to what (`subject`: an id), and in which run (`run`: an id).
 
     `occurred` is in µs since the epoch. Publishing fills in `occurred` and `id` where they are empty. `seq` is
