@@ -18,6 +18,7 @@ from segue_events.errors import (
     JournalLocked,
     JournalUnwritable,
 )
+from segue_events.forking import gate
 
 __all__ = ("Database", "connect", "failure", "in_parts", "insert", "marks", "statements")
 
@@ -84,7 +85,8 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            self._raw = self._opening()
+            with gate:
+                self._raw = self._opening()
         except BaseException as error:
             # If this raised, aiosqlite would end its thread some time later, and nobody could wait for that.
             self._trouble = error
@@ -131,7 +133,14 @@ class Database:
         **kwargs: P.kwargs,
     ) -> T:
         # aiosqlite has no public way to run a function in its thread, and a hop for each statement costs too much.
-        return await connection._execute(work, self._raw, *args, **kwargs)  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType, reportUnknownMemberType]  # noqa: SLF001
+        return await connection._execute(_gated, work, self._raw, *args, **kwargs)  # pyright: ignore[reportPrivateUsage, reportUnknownVariableType, reportUnknownMemberType]  # noqa: SLF001
+
+
+def _gated(
+    work: Callable[Concatenate[sqlite3.Connection, P], T], raw: sqlite3.Connection, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    with gate:
+        return work(raw, *args, **kwargs)
 
 
 # --- statements ---

@@ -21,9 +21,11 @@ class Backend(Protocol):
         """
         ...
 
-    @property
-    def backlog(self) -> int:
-        """How many events are taken but not yet durable."""
+    def room(self) -> Future[int] | None:
+        """Return what to wait for before more is published, so that what waits to be durable stays bounded.
+
+        None while there is room. The future may carry a JournalError.
+        """
         ...
 
     def flush(self) -> Future[int]:

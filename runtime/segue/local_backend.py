@@ -8,23 +8,39 @@ from segue.host import Host, current_host
 from segue.records import CacheEntry
 from segue.settings import Settings
 
+# How many events may wait for the journal before a run waits for it too.
+MAX_BACKLOG = 16_000
+
 
 class LocalBackend:
     """Publishes to the host's bus and reads from its store."""
 
-    __slots__ = ("_host", "bus", "clock", "publish")
+    __slots__ = ("_half", "_host", "bus", "clock", "publish")
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        # Done when the first half of the backlog is written.
+        self._half: Future[int] | None = None
         self.bus = host.bus
         self.clock = host.clock
         # The bus's own method: this is the hottest call there is, and needs no frame in between.
         self.publish = host.bus.publish
 
-    @property
-    def backlog(self) -> int:
-        """How many events are taken but not yet durable."""
-        return self.bus.backlog
+    def room(self) -> Future[int] | None:
+        """Return what to wait for before more is published; None while there is room.
+
+        That is not until all is written: while the second half of the backlog is, the run goes on beside it.
+        """
+        backlog = self.bus.backlog
+        if backlog <= MAX_BACKLOG // 2:
+            self._half = None
+            return None
+        if self._half is None:
+            self._half = self.bus.flush()
+        if backlog <= MAX_BACKLOG:
+            return None
+        half, self._half = self._half, None
+        return half
 
     def flush(self) -> Future[int]:
         """Return a future that is done when all events taken so far are durable."""

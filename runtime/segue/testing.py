@@ -33,7 +33,6 @@ class MemoryBackend:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.events: list[Event] = []
-        self.backlog = 0
         self._last: dict[str, StateType] = {}
 
     def publish(self, event: Event) -> None:
@@ -49,6 +48,10 @@ class MemoryBackend:
         event.occurred = event.occurred or self.clock.now_us()
         self.events.append(event)
         event.seq = len(self.events)
+
+    def room(self) -> Future[int] | None:
+        """Return None: a list has room for everything."""
+        return None
 
     def flush(self) -> Future[int]:
         """Return a future that is done."""

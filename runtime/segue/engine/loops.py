@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from typing import Any
 
-from segue.engine.task_run import MAX_BACKLOG, TaskCall
+from segue.engine.task_run import TaskCall
 from segue.futures import running_loop
 
 # How many task runs begin in one turn of the loop: 10,000 begun at once would hold it for a quarter of a second.
@@ -41,16 +41,15 @@ class Spawner:
 
     def _pump(self) -> None:
         """Start a slice of runs, unless the journal is far behind: then as soon as it has caught up."""
-        backend = self._waiting[0].world.backend if self._waiting else None
-        if backend is None or backend.backlog <= MAX_BACKLOG:
+        full = self._waiting[0].world.backend.room() if self._waiting else None
+        if full is None:
             self._start_slice()
-            return
-        flushed = asyncio.wrap_future(backend.flush(), loop=self._loop)
-        flushed.add_done_callback(self._go_on)
+        else:
+            asyncio.wrap_future(full, loop=self._loop).add_done_callback(self._go_on)
 
-    def _go_on(self, flushed: asyncio.Future[int]) -> None:
+    def _go_on(self, waited: asyncio.Future[int]) -> None:
         # A journal that fails is told of where a run ends; it stops no run from being started.
-        flushed.exception()
+        waited.exception()
         self._start_slice()
 
     def _start_slice(self) -> None:

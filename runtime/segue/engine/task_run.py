@@ -34,8 +34,6 @@ from segue.states import State, StateType
 from segue.task_runners import Shipment, TaskRunner
 from segue_events import new_id
 
-# How many events may wait for the journal before a new task run waits for it too.
-MAX_BACKLOG = 8_000
 # A chain of tasks that never really wait gives the event loop a turn this often (seconds).
 BREATH = 0.01
 
@@ -261,13 +259,15 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
 
     def _room(self) -> None:
         """Wait when the journal is far behind, so that what waits for it stays bounded."""
-        if self.world.backend.backlog > MAX_BACKLOG:
-            self.world.backend.flush().result()
+        full = self.world.backend.room()
+        if full is not None:
+            full.result()
 
     async def _room_async(self) -> None:
         """Wait when the journal is far behind, and let the loop turn if it has not for a while."""
-        if self.world.backend.backlog > MAX_BACKLOG:
-            await asyncio.wrap_future(self.world.backend.flush())
+        full = self.world.backend.room()
+        if full is not None:
+            await asyncio.wrap_future(full)
         flow = self.context.flow_context
         if flow is not None and (now := time.monotonic()) - flow.breathed > BREATH:
             flow.breathed = now

@@ -45,10 +45,9 @@ class _OfThisProcess:
         """See Backend."""
         _local_backend(self._settings).publish(event)
 
-    @property
-    def backlog(self) -> int:
+    def room(self) -> Future[int] | None:
         """See Backend."""
-        return _local_backend(self._settings).backlog
+        return _local_backend(self._settings).room()
 
     def flush(self) -> Future[int]:
         """See Backend."""
