@@ -261,13 +261,16 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         """Wait when the journal is far behind, so that what waits for it stays bounded."""
         full = self.world.backend.room()
         if full is not None:
-            full.result()
+            # A journal that fails is told of where the run ends; it does not end the run.
+            full.exception()
 
     async def _room_async(self) -> None:
         """Wait when the journal is far behind, and let the loop turn if it has not for a while."""
         full = self.world.backend.room()
         if full is not None:
-            await asyncio.wrap_future(full)
+            waited = asyncio.wrap_future(full)
+            await asyncio.wait([waited])
+            waited.exception()
         flow = self.context.flow_context
         if flow is not None and (now := time.monotonic()) - flow.breathed > BREATH:
             flow.breathed = now
