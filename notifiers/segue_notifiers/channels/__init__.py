@@ -1,0 +1,1 @@
+"""Channels: the ways a message can take out of the house."""

@@ -1,0 +1,1 @@
+"""Messages: firings put into words."""
