@@ -160,7 +160,8 @@ def insert(connection: sqlite3.Connection, parts: tuple[str, str, str], values: 
         count = min(rows - begin, largest)
         size = _size(count, up=True)
         part = values[begin * width : (begin + count) * width]
-        part.extend([None] * ((size - count) * width))
+        # Of any value: these rows are past the limit. For a None, sqlite3 would look for an adapter each time.
+        part.extend([0] * ((size - count) * width))
         part.append(count)
         changed += connection.execute(_statement(parts, size), part).rowcount
         begin += count

@@ -6,15 +6,15 @@ Ids are 16-byte blobs where they are UUIDs; the run of task runs outside of flow
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Annotated, Any, cast
+from functools import lru_cache, partial
+from typing import Annotated, Any, NamedTuple, cast
 
 import msgspec
 
 from segue.run_events import FLOW_RUN_DELETED, FLOW_RUN_KINDS, LOG_WRITTEN, TASK_RUN_KINDS
 from segue.states import StateType
 from segue_events import Event
-from segue_events.ids import id_at_rest, unpack_id
+from segue_events.ids import id_at_rest, ids_at_rest, unpack_id
 from segue_events.journal import Write
 
 TYPE_CODES: dict[StateType, int] = {kind: code for code, kind in enumerate(StateType)}
@@ -53,22 +53,41 @@ _FLOW_COLUMNS = ("flow", "name", "version", "parameters", "tags", "parent", "roo
 _TASK_COLUMNS = ("task", "name", "scope", "input", "ordinal", "tags", "parent", "upstream", "epoch", "cache_key")
 
 
-def _upsert(table: str, key: tuple[str, ...], columns: tuple[str, ...]) -> tuple[str, str, str]:
-    """Return head, row and tail of the statement that folds rows into a table; a batch seen before changes nothing."""
-    columns = (*columns, "attempt")
-    every = (*key, *columns, *_LATEST, *_FIRST)
-    changes = [f"{column} = COALESCE(excluded.{column}, {table}.{column})" for column in columns]
+class _Table(NamedTuple):
+    """A table of runs: its name, and its columns: of the key, of what is told of a run, and of all that a row has."""
+
+    name: str
+    key: tuple[str, ...]
+    told: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+def _table(name: str, key: tuple[str, ...], told: tuple[str, ...]) -> _Table:
+    return _Table(name, key, told, (*told, "attempt", *_LATEST, *_FIRST))
+
+
+_FLOW_RUNS = _table("flow_run", ("id",), _FLOW_COLUMNS)
+_TASK_RUNS = _table("task_run", ("run", "id"), _TASK_COLUMNS)
+
+
+@lru_cache(maxsize=256)
+def _upsert(table: _Table, columns: tuple[str, ...]) -> tuple[str, str, str]:
+    """Return head, row and tail of the statement that folds rows of these columns into a table.
+
+    A batch seen before changes nothing. A column left out counts as NULL.
+    """
+    name = table.name
+    every = (*table.key, *columns)
+    changes = [f"{column} = COALESCE(excluded.{column}, {name}.{column})" for column in (*table.told, "attempt")]
     changes += [f"{column} = excluded.{column}" for column in _LATEST]
-    changes += [f"{column} = COALESCE({table}.{column}, excluded.{column})" for column in _FIRST]
+    changes += [f"{column} = COALESCE({name}.{column}, excluded.{column})" for column in _FIRST]
     return (
-        f"INSERT INTO {table} ({', '.join(every)}) VALUES ",
+        f"INSERT INTO {name} ({', '.join(every)}) VALUES ",
         f"({', '.join('?' * len(every))})",
-        f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(changes)} WHERE excluded.last > {table}.last",
+        f" ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {', '.join(changes)} WHERE excluded.last > {name}.last",
     )
 
 
-_FLOW_RUNS = _upsert("flow_run", ("id",), _FLOW_COLUMNS)
-_TASK_RUNS = _upsert("task_run", ("run", "id"), _TASK_COLUMNS)
 _LOG_INDEX = ("INSERT INTO log_index (run, seq, level, subject) VALUES ", "(?, ?, ?, ?)", " ON CONFLICT DO NOTHING")
 _CACHE_ENTRIES = (
     "INSERT INTO cache_entry (key, run, task_run, seq, expires) VALUES ",
@@ -156,7 +175,7 @@ class _FlowPayload(_RunPayload):
         """Whether this is the payload that makes a run known; its name is the run's, else the state's."""
         return self.flow is not None
 
-    def columns(self) -> list[Any]:
+    def told(self) -> list[Any]:
         """Return the values of _FLOW_COLUMNS."""
         return [
             self.flow,
@@ -186,7 +205,7 @@ class _TaskPayload(_RunPayload):
         """Whether this is the payload that makes a run known; its name is the run's, else the state's."""
         return self.task is not None
 
-    def columns(self) -> list[Any]:
+    def told(self) -> list[Any]:
         """Return the values of _TASK_COLUMNS."""
         return [
             self.task,
@@ -202,6 +221,9 @@ class _TaskPayload(_RunPayload):
         ]
 
 
+_SILENT = _TaskPayload()
+
+
 class _LogPayload(msgspec.Struct):
     level: _Integer = 0
 
@@ -212,7 +234,6 @@ class _Row:
     __slots__ = (
         "attempt",
         "changed",
-        "columns",
         "created",
         "first",
         "key",
@@ -220,6 +241,7 @@ class _Row:
         "message",
         "name",
         "started",
+        "told",
         "type",
     )
 
@@ -228,9 +250,9 @@ class _Row:
     message: str | None
     changed: int
 
-    def __init__(self, key: tuple[StoredId, ...], width: int, first: int) -> None:
+    def __init__(self, key: tuple[str, ...], table: _Table, first: int) -> None:
         self.key = key
-        self.columns: list[Any] = [None] * width
+        self.told: Sequence[Any] = (None,) * len(table.told)
         self.attempt: int | None = None
         self.created: int | None = None
         self.started: int | None = None
@@ -251,18 +273,16 @@ class _Row:
             if self.started is None:
                 self.started = event.occurred
 
-    def learn(self, columns: list[Any]) -> None:
+    def learn(self, told: list[Any]) -> None:
         """Take what is told of the run itself; what is not told stays."""
-        if not self.last:
-            self.columns = columns
-            return
-        self.columns = [old if new is None else new for old, new in zip(self.columns, columns, strict=True)]
+        if self.last:
+            told = [old if new is None else new for old, new in zip(self.told, told, strict=True)]
+        self.told = told
 
     def values(self) -> tuple[Any, ...]:
-        """Return the row in the order of its statement's columns."""
+        """Return the row in the order of its table's columns."""
         return (
-            *self.key,
-            *self.columns,
+            *self.told,
             self.attempt,
             self.name,
             self.message,
@@ -273,6 +293,15 @@ class _Row:
             self.started,
             self.first,
         )
+
+
+def _written(table: _Table, rows: Sequence[_Row]) -> Write:
+    """Return the statement of these rows: only of the columns that have a value in one of them, mostly half of all."""
+    columns = list(zip(*(row.values() for row in rows), strict=True))
+    used = [index for index, column in enumerate(columns) if column[0] is not None or column.count(None) < len(column)]
+    keys = (ids_at_rest(list(key)) for key in zip(*(row.key for row in rows), strict=True))
+    statement = _upsert(table, tuple(table.columns[index] for index in used))
+    return Write(*statement, list(zip(*keys, *(columns[index] for index in used), strict=True)))
 
 
 class _Fold:
@@ -299,29 +328,34 @@ class _Fold:
         payload = msgspec.convert(event.payload, _FlowPayload)
         row = self.flow_runs.get(event.run)
         if row is None:
-            row = self.flow_runs[event.run] = _Row((self.id(event.run),), len(_FLOW_COLUMNS), event.seq)
+            row = self.flow_runs[event.run] = _Row((event.run,), _FLOW_RUNS, event.seq)
         if event.seq <= row.last:
             return
         known = payload.known
         if known or payload.run_name is not None:
-            row.learn(payload.columns())
+            row.learn(payload.told())
         row.enter(event, type_code, payload, known)
 
     def task_run(self, event: Event, type_code: int) -> None:
         """Fold in a task run's new state."""
-        payload = msgspec.convert(event.payload, _TaskPayload)
+        # A first attempt begins without a word.
+        payload = msgspec.convert(event.payload, _TaskPayload) if event.payload else _SILENT
         key = (event.run, event.subject)
         row = self.task_runs.get(key)
         if row is None:
-            stored = (self.id(event.run), self.id(event.subject))
-            row = self.task_runs[key] = _Row(stored, len(_TASK_COLUMNS), event.seq)
+            row = self.task_runs[key] = _Row(key, _TASK_RUNS, event.seq)
         if event.seq <= row.last:
             return
         known = payload.known
         if known or payload.cache_key is not None:
-            row.learn(payload.columns())
+            row.learn(payload.told())
         if payload.cache_key is not None and type_code == _COMPLETED:
-            self.cache_entries[payload.cache_key] = (payload.cache_key, *row.key, event.seq, payload.expires)
+            self.cache_entries[payload.cache_key] = (
+                payload.cache_key,
+                *map(self.id, key),
+                event.seq,
+                payload.expires,
+            )
         row.enter(event, type_code, payload, known)
 
     def log_line(self, event: Event) -> None:
@@ -332,13 +366,10 @@ class _Fold:
 
     def writes(self) -> list[Write]:
         """Return the batch as statements."""
-        tables = (
-            (_FLOW_RUNS, [row.values() for row in self.flow_runs.values()]),
-            (_TASK_RUNS, [row.values() for row in self.task_runs.values()]),
-            (_LOG_INDEX, list(self.log_lines.values())),
-            (_CACHE_ENTRIES, list(self.cache_entries.values())),
-        )
-        return [Write(*statement, rows) for statement, rows in tables if rows]
+        runs = ((_FLOW_RUNS, self.flow_runs.values()), (_TASK_RUNS, self.task_runs.values()))
+        others = ((_LOG_INDEX, self.log_lines.values()), (_CACHE_ENTRIES, self.cache_entries.values()))
+        writes = [_written(table, list(rows)) for table, rows in runs if rows]
+        return writes + [Write(*statement, list(rows)) for statement, rows in others if rows]
 
 
 def _deletions(event: Event) -> list[Write]:

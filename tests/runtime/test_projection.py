@@ -145,7 +145,7 @@ def test_one_row_per_key(journal: list[Event]) -> None:
     """One statement cannot write a row twice."""
     for write in PROJECTION.writes(journal):
         width = 2 if "(run, " in write.head else 1
-        keys = [row[:width] for row in write.rows]
+        keys = [tuple(map(str, row[:width])) for row in write.rows]
         assert len(set(keys)) == len(keys)
 
 

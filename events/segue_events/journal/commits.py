@@ -252,7 +252,7 @@ def _as_read(batch: Batch) -> list[Event]:
     """
     return [
         msgspec.structs.replace(event, payload=decode_payload(payload))
-        if msgspec.Raw in map(type, event.payload.values())
+        if event.payload and msgspec.Raw in map(type, event.payload.values())
         else event
         for event, payload in zip(*batch, strict=True)
     ]
