@@ -3,9 +3,10 @@
 import msgspec
 
 from segue_events import Event, Filter
+from segue_notifiers.firing import Firing, News
 from segue_notifiers.message import Message
+from segue_notifiers.messages.composition import NO_WORDS, compose
 from segue_notifiers.subject import Subject
-from segue_notifiers.template import plain_text
 
 A_DAY = 24 * 3600.0
 
@@ -34,7 +35,8 @@ def decide(rule: Rule, event: Event, subject: Subject, now: int) -> Message | No
     """Return what is to be told of the event at the instant `now` (µs since 1970), or None for nothing."""
     if not concerns(rule, event, now) or (subject.parent and not rule.parts):
         return None
-    return plain_text(event, subject, prefix=f"{rule.name}:")
+    firing = Firing(id=event.id, rule=rule.name, reason="matched", at=now, news=(News(event, subject),))
+    return compose(firing, NO_WORDS, f"{rule.name}:{event.id}").message
 
 
 def is_part(event: Event) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from segue_notifiers.masking import MASK, masked, shown, sounds_secret
+from segue_notifiers.messages.masking import MASK, Masking, sounds_secret
 
 
 @pytest.mark.parametrize(
@@ -24,22 +24,22 @@ def test_names_that_do_not(name: str) -> None:
 def test_secrets_are_masked_at_any_depth() -> None:
     value = {"user": "ada", "auth": {"x": 1}, "all": [{"token": "t0p"}, "plain"]}
 
-    assert masked(value) == {"user": "ada", "auth": MASK, "all": [{"token": MASK}, "plain"]}
+    assert Masking().value(value) == {"user": "ada", "auth": MASK, "all": [{"token": MASK}, "plain"]}
 
 
 def test_a_password_within_a_url_is_masked_whatever_the_name() -> None:
-    assert shown("database", "postgresql://ada:lovelace@db/x") == f'"postgresql://{MASK}@db/x"'
+    assert Masking().shown("database", "postgresql://ada:lovelace@db/x") == f'"postgresql://{MASK}@db/x"'
 
 
 def test_a_value_nested_without_end_is_cut() -> None:
     endless: dict[str, Any] = {}
     endless["again"] = endless
 
-    assert "…" in shown("endless", endless)
+    assert "…" in Masking().shown("endless", endless)
 
 
 def test_a_long_value_says_how_long_it_is() -> None:
-    assert shown("text", "x" * 1_000).endswith("… (1,002 characters)")
+    assert Masking().shown("text", "x" * 1_000).endswith("… (1,002 characters)")
 
 
 def test_an_object_shows_its_type_only() -> None:
@@ -47,4 +47,4 @@ def test_an_object_shows_its_type_only() -> None:
         def __repr__(self) -> str:
             return "Account(password='t0p')"
 
-    assert shown("account", Account()) == "<Account>"
+    assert Masking().shown("account", Account()) == '"<Account>"'

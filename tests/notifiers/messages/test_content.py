@@ -1,4 +1,4 @@
-"""The words of a message."""
+"""What a message says."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segue_events import Event
-from segue_notifiers import Subject
-from segue_notifiers.template import plain_text
+from segue_notifiers.firing import Firing, News
+from segue_notifiers.message import Message
+from segue_notifiers.messages import compose
+from segue_notifiers.messages.composition import NO_WORDS
+from segue_notifiers.subject import Subject
 
 RUN = "0193f3a0-0000-7000-8000-000000000001"
 NOON = int(datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()) * 1_000_000
@@ -29,6 +32,11 @@ def etl(**fields: Any) -> Subject:
     )
 
 
+def told(event: Event, subject: Subject) -> Message:
+    firing = Firing(id="f", rule="failures", reason="matched", at=NOON, news=(News(event, subject),))
+    return compose(firing, NO_WORDS, "m").message
+
+
 def test_a_message_says_what_failed_where_why_and_how_to_look_closer() -> None:
     event = failure(
         name="TimedOut",
@@ -40,7 +48,7 @@ def test_a_message_says_what_failed_where_why_and_how_to_look_closer() -> None:
         },
     )
 
-    message = plain_text(event, etl(parameters={"day": "2026-11-24", "limit": 3}))
+    message = told(event, etl(parameters={"day": "2026-11-24", "limit": 3}))
 
     assert message.title == "Flow run etl/brave-otter failed"
     assert message.body == "\n".join(
@@ -64,14 +72,14 @@ def test_a_message_says_what_failed_where_why_and_how_to_look_closer() -> None:
 
 
 def test_a_crash_is_called_one() -> None:
-    message = plain_text(failure("flow-run.crashed", message="The process ended"), etl())
+    message = told(failure("flow-run.crashed", message="The process ended"), etl())
 
     assert message.title == "Flow run etl/brave-otter crashed"
     assert message.body.startswith("Crashed: The process ended\n")
 
 
 def test_without_a_message_the_error_speaks() -> None:
-    message = plain_text(failure(error={"type": "ValueError", "message": "no such day"}), etl())
+    message = told(failure(error={"type": "ValueError", "message": "no such day"}), etl())
 
     assert message.body.startswith("Failed: ValueError: no such day\n")
 
@@ -79,7 +87,7 @@ def test_without_a_message_the_error_speaks() -> None:
 def test_a_long_traceback_keeps_its_end() -> None:
     frames = "\n".join(f"frame {number}" for number in range(1000))
 
-    body = plain_text(failure(error={"traceback": frames}), etl()).body
+    body = told(failure(error={"traceback": frames}), etl()).body
 
     assert "frame 999" in body
     assert "frame 900" not in body
@@ -88,25 +96,20 @@ def test_a_long_traceback_keeps_its_end() -> None:
 
 
 def test_a_long_reason_keeps_its_beginning() -> None:
-    body = plain_text(failure(message="begin " + "x" * 100_000), etl()).body
+    body = told(failure(message="begin " + "x" * 100_000), etl()).body
 
     assert body.startswith("Failed: begin xxx")
     assert len(body) < 4_000
 
 
 def test_many_parameters_are_counted() -> None:
-    body = plain_text(failure(), etl(parameters={f"p{number}": number for number in range(25)})).body
+    body = told(failure(), etl(parameters={f"p{number}": number for number in range(25)})).body
 
     assert "  p19 = 19\n  … and 5 more" in body
 
 
-def test_the_same_event_has_the_same_message_id() -> None:
-    assert plain_text(failure(), etl(), "failures:").id == "failures:0193-event"
-    assert plain_text(failure(), etl(), "failures:") == plain_text(failure(), etl(), "failures:")
-
-
 def test_a_name_with_line_breaks_stays_on_one_line() -> None:
-    message = plain_text(failure(), Subject(noun="flow run", name="a\r\nBcc: all@example.org", facts={"Flow": "x\ny"}))
+    message = told(failure(), Subject(noun="flow run", name="a\r\nBcc: all@example.org", facts={"Flow": "x\ny"}))
 
     assert message.title == "Flow run a Bcc: all@example.org failed"
     assert "Flow: x y\n" in message.body
@@ -116,7 +119,7 @@ def test_a_name_with_line_breaks_stays_on_one_line() -> None:
 def test_an_impossible_instant_does_not_hide_the_failure(occurred: int) -> None:
     event = Event(kind="flow-run.failed", occurred=occurred, id="e")
 
-    assert "When: " in plain_text(event, etl()).body
+    assert "When: " in told(event, etl()).body
 
 
 JSON = st.recursive(
@@ -129,7 +132,7 @@ JSON = st.recursive(
 @given(payload=st.dictionaries(st.sampled_from(["name", "message", "error", "x"]), JSON), parameters=JSON)
 def test_no_payload_keeps_a_message_from_being_made(payload: dict[str, Any], parameters: Any) -> None:
     """Whatever an event holds, people hear of it."""
-    message = plain_text(failure(**payload), etl(parameters={"given": parameters}))
+    message = told(failure(**payload), etl(parameters={"given": parameters}))
 
     assert message.title == "Flow run etl/brave-otter failed"
     assert len(message.body) < 8_000
