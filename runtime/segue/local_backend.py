@@ -9,7 +9,7 @@ from segue.records import CacheEntry
 from segue.settings import Settings
 
 # How many events may wait for the journal before a run waits for it too.
-MAX_BACKLOG = 4_000
+MAX_BACKLOG = 6_000
 
 
 class LocalBackend:
