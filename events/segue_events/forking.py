@@ -1,7 +1,7 @@
-"""The gate between SQLite's threads and a fork: a process is not forked while one of them is inside of SQLite.
+"""Forking: what keeps a forked child from waiting for a thread that only its parent has.
 
-A thread that is inside may hold one of SQLite's own locks. The child would have that lock, taken, and not the thread
-that gives it back: it would wait for ever as soon as it opened a database.
+A child gets its parent's locks as they are, and none of the threads that would give them back. So a process is not
+forked while one of its threads is inside of SQLite, which has locks of its own, or holds a lock made here.
 """
 
 import os
@@ -9,7 +9,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-__all__ = ("ForkGate", "gate")
+__all__ = ("ForkGate", "fork_safe_lock", "gate")
 
 
 class ForkGate:
@@ -49,3 +49,13 @@ class ForkGate:
 
 gate = ForkGate()
 os.register_at_fork(before=gate.close, after_in_parent=gate.open, after_in_child=gate.renew)
+
+
+def fork_safe_lock() -> threading.Lock:
+    """Return a lock, for a module to keep, that is free in a forked child: forking waits until nobody holds it.
+
+    Whoever holds it must not wait for anything.
+    """
+    lock = threading.Lock()
+    os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
+    return lock

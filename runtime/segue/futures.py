@@ -15,13 +15,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from segue import states
 from segue.exceptions import BlockingInLoopError
 from segue.states import State, StateDetails, StateType
+from segue_events.forking import fork_safe_lock
 
 R = TypeVar("R")
 Callback = Callable[["TaskFuture[Any]"], object]
 
 # Guards the hand-over between "done" and "call me when it is done" of every future. It is held for a few
 # bytecodes, so one lock for all of them is cheaper than one in each of 100,000 futures.
-_lock = threading.Lock()
+_lock = fork_safe_lock()
 _log = logging.getLogger("segue.futures")
 
 

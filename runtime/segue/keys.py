@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import threading
 from collections.abc import Coroutine, Generator
 from typing import Any
 
-_lock = threading.Lock()
+from segue_events.forking import fork_safe_lock
+
+_lock = fork_safe_lock()
 
 
 class Scope:

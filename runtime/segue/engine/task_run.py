@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from random import SystemRandom
@@ -33,12 +32,13 @@ from segue.run_events import Inline
 from segue.states import State, StateType
 from segue.task_runners import Shipment, TaskRunner
 from segue_events import new_id
+from segue_events.forking import fork_safe_lock
 
 # A chain of tasks that never really wait gives the event loop a turn this often (seconds).
 BREATH = 0.01
 
 _NO_SCOPE = Scope()
-_claims = threading.Lock()
+_claims = fork_safe_lock()
 _random = SystemRandom()  # a forked process draws its own numbers
 
 
