@@ -1,7 +1,8 @@
 """segue_notifiers: tells people of events, by any channel, without slowing what the events are about."""
 
-from segue_notifiers.apprise_channel import AppriseChannel as AppriseChannel
 from segue_notifiers.channel import Channel as Channel
+from segue_notifiers.channels.apprise_channel import AppriseChannel as AppriseChannel
+from segue_notifiers.channels.log_channel import LogChannel as LogChannel
 from segue_notifiers.cursors import CursorFile as CursorFile
 from segue_notifiers.cursors import Cursors as Cursors
 from segue_notifiers.delivery import Attempts as Attempts
@@ -10,7 +11,6 @@ from segue_notifiers.errors import InvalidChannel as InvalidChannel
 from segue_notifiers.errors import NotDelivered as NotDelivered
 from segue_notifiers.errors import NotifierError as NotifierError
 from segue_notifiers.lane import Source as Source
-from segue_notifiers.log_channel import LogChannel as LogChannel
 from segue_notifiers.message import Message as Message
 from segue_notifiers.notifier import Notifier as Notifier
 from segue_notifiers.rule import Rule as Rule

@@ -20,7 +20,7 @@ from segue.store import Store
 from segue_events import Bus, Cursor, Journal, SystemClock
 from segue_events.journal.sqlite import SqliteJournal
 from segue_notifiers import AppriseChannel, Attempts, Channel, CursorFile, Delivery, LogChannel, Notifier, Rule, Source
-from segue_notifiers.apprise_channel import scheme_of
+from segue_notifiers.channels.url import scheme_of
 
 IDLE_SECONDS = 5.0
 

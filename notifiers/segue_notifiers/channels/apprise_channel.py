@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import threading
 import warnings
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, NamedTuple
 
+from segue_notifiers.channels.outbound import Place, Policy
+from segue_notifiers.channels.url import scheme_of
 from segue_notifiers.daemon_thread import call_in_daemon_thread
 from segue_notifiers.errors import InvalidChannel, NotDelivered
 from segue_notifiers.message import Message, Severity
@@ -20,19 +21,12 @@ from segue_notifiers.redaction import Redactor, guarded_loggers
 if TYPE_CHECKING:
     from apprise import Apprise, AppriseResult
 
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,19})://", re.IGNORECASE)
 MAX_REASON = 300
 
 _KINDS: dict[Severity, str] = {"info": "info", "success": "success", "warning": "warning", "failure": "failure"}
 
 # Filters of warnings belong to the whole process, so only one thread at a time may change them.
 _one_at_a_time = threading.Lock()
-
-
-def scheme_of(url: str) -> str:
-    """The part of a URL that is never secret, "slack" of slack://…; empty if it has none."""
-    match = _SCHEME.match(url)
-    return match[1].lower() if match else ""
 
 
 class Flight(NamedTuple):
@@ -50,8 +44,9 @@ class AppriseChannel:
     sent twice.
     """
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, policy: Policy = Policy()) -> None:  # noqa: B008
         self.name = name
+        self._policy = policy
         self._url = url
         self._redact = Redactor(url)
         self._service: Apprise | None = None
@@ -64,6 +59,11 @@ class AppriseChannel:
         """Import Apprise and make the target of the URL; raises InvalidChannel if Apprise cannot."""
         if self._service is None:
             self._service = await asyncio.wrap_future(call_in_daemon_thread(self._load, f"segue-load-{self.name}"))
+
+    def load_places(self) -> list[Place]:
+        """Import Apprise, and tell where it would connect to; blocks, and raises InvalidChannel if Apprise cannot."""
+        self._service = self._service or self._load()
+        return []
 
     async def send(self, message: Message) -> None:
         """Send the message; raises NotDelivered with Apprise's reason."""

@@ -1,0 +1,72 @@
+"""Which channel a URL means, and what is told at once of those that mean none."""
+
+import pytest
+
+from segue_notifiers import AppriseChannel, InvalidChannel, LogChannel
+from segue_notifiers.channels.choice import channel_of, check
+from segue_notifiers.channels.outbound import Policy
+from segue_notifiers.channels.terminal_channel import TerminalChannel
+from segue_notifiers.channels.webhook_channel import WebhookChannel
+from segue_notifiers.errors import Forbidden
+from segue_notifiers.target import Target
+
+CANARY = "c4n4ry-t0ken"
+LOOPBACK = Policy(allow=("127.0.0.0/8",))
+
+
+def target(url: str, secret: str = "") -> Target:
+    return Target(name="ops", url=url, secret=secret)
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("log://", LogChannel),
+        ("terminal://", TerminalChannel),
+        ("webhook+https://example.com/x", WebhookChannel),
+        ("WEBHOOK+HTTP://example.com/x", WebhookChannel),
+        ("json://example.com/x", AppriseChannel),
+        ("mailto://me:pass@example.com", AppriseChannel),
+    ],
+)
+def test_the_channel_of_a_url(url: str, kind: type) -> None:
+    channel = channel_of(target(url), Policy())
+
+    assert isinstance(channel, kind)
+    assert channel.name == "ops"
+
+
+@pytest.mark.parametrize("url", ["", CANARY, f"://{CANARY}", f"{CANARY}:/x"])
+def test_a_url_without_a_scheme_is_not_repeated(url: str) -> None:
+    with pytest.raises(InvalidChannel) as invalid:
+        channel_of(target(url), Policy())
+
+    assert str(invalid.value) == "The URL of ops does not begin like mailto:// or slack://; correct it."
+
+
+def test_a_scheme_that_acts_on_this_machine_is_forbidden() -> None:
+    with pytest.raises(Forbidden, match="ops may not use syslog://"):
+        channel_of(target("syslog://"), Policy())
+
+
+def test_a_secret_that_would_sign_nothing_is_an_error() -> None:
+    with pytest.raises(InvalidChannel, match="ops has a secret, which only signs"):
+        channel_of(target("log://", CANARY), Policy())
+
+
+@pytest.mark.parametrize("url", ["webhook+http://127.0.0.1/", "webhook+http://localhost/", "webhook+http://127.1/"])
+def test_saving_a_target_whose_host_is_forbidden(url: str) -> None:
+    check(target(url), LOOPBACK)
+    with pytest.raises(Forbidden, match="ops leads to this machine"):
+        check(target(url), Policy())
+
+
+def test_saving_a_target_whose_host_cannot_be_looked_up_now() -> None:
+    check(target(f"webhook+https://{'a' * 64}.invalid"), Policy())
+
+
+def test_saving_a_url_that_apprise_does_not_know() -> None:
+    with pytest.raises(InvalidChannel, match="Apprise knows no slak://") as invalid:
+        check(target(f"slak://{CANARY}"), Policy())
+
+    assert CANARY not in str(invalid.value)
