@@ -89,12 +89,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...], about("Where failures are told: Apprise URLs, set apart by blanks.", secret=True)
     ] = ()
     notify_timeout_seconds: Annotated[Seconds, about("How long one message may take, in seconds.")] = 30.0
+    notify_file: Annotated[
+        Path, about("The file of targets and rules; by default notifications.yaml in the home.")
+    ] = Path("notifications.yaml")
+    notify_allow_networks: Annotated[
+        tuple[str, ...],
+        about("Private networks that messages may go to all the same, as 10.0.0.0/8, set apart by blanks."),
+    ] = ()
+    notify_allow_schemes: Annotated[
+        tuple[str, ...],
+        about("The schemes of URLs that messages may go by; by default all that do not act on this machine."),
+    ] = ()
+    ui_url: Annotated[str | None, about("Where the pages of runs are, for links in messages.")] = None
 
     def __post_init__(self) -> None:
         """Make the paths absolute; what is relative lies in the home."""
         home = self.home.expanduser().absolute()
         msgspec.structs.force_setattr(self, "home", home)
-        for name in ("database", "results_storage"):
+        for name in ("database", "results_storage", "notify_file"):
             path: Path = getattr(self, name)
             msgspec.structs.force_setattr(self, name, home / path.expanduser())
 
