@@ -1,5 +1,7 @@
 """Rules: which events call for what to be done, reckoned without clock, channel or journal."""
 
+from segue_notifiers.rules.book import RuleBook as RuleBook
+from segue_notifiers.rules.book import RuleStatus as RuleStatus
 from segue_notifiers.rules.rule import Action as Action
 from segue_notifiers.rules.rule import CallFunction as CallFunction
 from segue_notifiers.rules.rule import CallWebhook as CallWebhook
@@ -22,6 +24,6 @@ from segue_notifiers.rules.rule import Sequence as Sequence
 
 __all__ = (
     "Action", "CallFunction", "CallWebhook", "ChangePool", "ChangeRun", "ChangeSchedule", "Compound", "Condition",
-    "Daily", "Escalation", "Match", "Notify", "Pace", "Proactive", "Quiet", "Reactive", "Rule", "RunDeployment",
-    "Sequence",
+    "Daily", "Escalation", "Match", "Notify", "Pace", "Proactive", "Quiet", "Reactive", "Rule", "RuleBook",
+    "RuleStatus", "RunDeployment", "Sequence",
 )  # fmt: skip

@@ -36,7 +36,7 @@ class _Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What has to hold for a rule to fire."""
 
 
-class Reactive(_Condition, tag="reactive"):
+class Reactive(_Condition, frozen=True, kw_only=True, tag="reactive"):
     """`count` events have come within `within` seconds; then counting begins anew."""
 
     on: Match
@@ -52,7 +52,7 @@ class Daily(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     days: tuple[Weekday, ...] = WEEKDAYS
 
 
-class Proactive(_Condition, tag="proactive"):
+class Proactive(_Condition, frozen=True, kw_only=True, tag="proactive"):
     """An event that is expected has not come.
 
     With `after`: within `within` seconds after such an event. With `by`: in the `within` seconds before that time of
@@ -65,14 +65,14 @@ class Proactive(_Condition, tag="proactive"):
     by: Daily | None = None
 
 
-class Sequence(_Condition, tag="sequence"):
+class Sequence(_Condition, frozen=True, kw_only=True, tag="sequence"):
     """Events have come in this order, the last one within `within` seconds of the first."""
 
     steps: tuple[Match, ...]
     within: float
 
 
-class Compound(_Condition, tag="compound"):
+class Compound(_Condition, frozen=True, kw_only=True, tag="compound"):
     """Of the parts, `all`, `any` or so many have come true within `within` seconds."""
 
     parts: tuple[Reactive | Proactive | Sequence, ...]
@@ -122,7 +122,7 @@ class _Action(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What a rule does when it fires."""
 
 
-class Notify(_Action, tag="notify"):
+class Notify(_Action, frozen=True, kw_only=True, tag="notify"):
     """Tell the targets that have one of these tags; without tags, all targets.
 
     `title` and `body` are templates; where they are empty, the message is written without one. `attach` names what
@@ -135,41 +135,41 @@ class Notify(_Action, tag="notify"):
     attach: tuple[str, ...] = ()
 
 
-class CallWebhook(_Action, tag="call-webhook"):
+class CallWebhook(_Action, frozen=True, kw_only=True, tag="call-webhook"):
     """Post the firing as JSON to the target of this name; `body`, a template, in its stead."""
 
     target: str
     body: str = ""
 
 
-class CallFunction(_Action, tag="call-function"):
+class CallFunction(_Action, frozen=True, kw_only=True, tag="call-function"):
     """Call an importable function, "package.module:name", with the firing, in the notifier's process."""
 
     function: str
 
 
-class RunDeployment(_Action, tag="run-deployment"):
+class RunDeployment(_Action, frozen=True, kw_only=True, tag="run-deployment"):
     """Start a run of a deployment; texts in the parameters are templates."""
 
     deployment: str
     parameters: Mapping[str, Any] = msgspec.field(default_factory=dict[str, Any])
 
 
-class ChangeRun(_Action, tag="change-run"):
+class ChangeRun(_Action, frozen=True, kw_only=True, tag="change-run"):
     """Ask of the run that the firing is about, or of the one named, to be cancelled, paused, resumed or retried."""
 
     to: Literal["cancel", "pause", "resume", "retry"]
     run: str = ""
 
 
-class ChangeSchedule(_Action, tag="change-schedule"):
+class ChangeSchedule(_Action, frozen=True, kw_only=True, tag="change-schedule"):
     """Pause or resume the schedules of a deployment."""
 
     to: Literal["pause", "resume"]
     deployment: str
 
 
-class ChangePool(_Action, tag="change-pool"):
+class ChangePool(_Action, frozen=True, kw_only=True, tag="change-pool"):
     """Pause or resume a work pool."""
 
     to: Literal["pause", "resume"]
