@@ -13,6 +13,7 @@ from segue.cli.exit_codes import ExitCode
 from segue.cli.output import complain
 from segue.suggestions import did_you_mean
 from segue_events.errors import CursorError, CursorReset, EventsError
+from segue_notifiers.errors import NotifierError
 
 __all__ = ("explain", "report")
 
@@ -30,6 +31,7 @@ _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (CursorError, ExitCode.USAGE),
     (CursorReset, ExitCode.NOT_FOUND),
     (EventsError, ExitCode.JOURNAL),
+    (NotifierError, ExitCode.CONFIGURATION),
 )
 
 

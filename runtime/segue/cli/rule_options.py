@@ -78,7 +78,7 @@ class RuleOptions:
     def _condition(self) -> Reactive | Proactive:
         within = span(self.within, "--within") if self.within else 0.0
         match = Match(
-            kinds=tuple(self.kind or self._kinds()),
+            kinds=self._kinds(),
             states=tuple(self.state or ()),
             flows=tuple(self.flow or ()),
             tags=tuple(self.run_tag or ()),
@@ -88,10 +88,15 @@ class RuleOptions:
         return Proactive(expect=match, within=within, by=Daily(at=_time_of_day(self.by), timezone=self.timezone))
 
     def _kinds(self) -> tuple[str, ...]:
-        """What is meant where no kind is given."""
-        if self.state:
-            return RUNS
-        return SUCCESS if self.by else FAILURES
+        for kind in self.kind or ():
+            if "." not in kind and "*" not in kind:
+                raise Usage(
+                    f"--kind {clean_line(kind, 60)!r} is no kind of event, which has a noun and a verb;"
+                    " write --kind flow-run.failed, or --state Failed."
+                )
+        if self.kind or not self.state:
+            return tuple(self.kind or (SUCCESS if self.by else FAILURES))
+        return RUNS
 
     def _pace(self) -> Pace:
         return Pace(
