@@ -5,6 +5,7 @@ NotifierError
 ├── InvalidTemplate    a template that cannot be read; said when it is saved
 ├── InvalidChannel     a channel cannot be made of what was given; trying again does not help
 ├── Forbidden          the outbound policy forbids this address or scheme; trying again does not help
+├── ActionFailed       an action of a rule was not done
 └── NotDelivered       a target did not take a message; trying again may help
 
 No error carries a URL or a part of one: each names its channel by the channel's own name.
@@ -29,6 +30,10 @@ class InvalidChannel(NotifierError):
 
 class Forbidden(InvalidChannel):
     """An address or a scheme that messages may not go to; the sentence says which setting would allow it."""
+
+
+class ActionFailed(NotifierError):
+    """An action that was not done; the text is the reason, fit to be shown."""
 
 
 class NotDelivered(NotifierError):
