@@ -51,7 +51,7 @@ def content_of(firing: Firing, masking: Masking) -> Content:
         facts=tuple((name, line(masking.text(value), 300)) for name, value in _facts(firing, last)),
         sections=tuple(_sections(firing, last, masking)),
         command=line(masking.text(last.subject.command), 500) if last else "",
-        link=last.subject.link if last else "",
+        link=line(masking.text(last.subject.link), 2_000) if last else "",
     )
 
 
@@ -147,7 +147,7 @@ def _verb(event: Event) -> str:
 
 
 def _facts(firing: Firing, last: News | None) -> Iterator[tuple[str, str]]:
-    if last is None:
+    if last is None or firing.reason == "digest":
         yield "Rule", firing.rule
         if firing.group:
             yield "Group", ", ".join(firing.group)

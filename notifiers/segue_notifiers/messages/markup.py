@@ -2,12 +2,13 @@
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from segue_notifiers.messages.content import Content, Section
 
-_MARKDOWN_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#|~&!@])")
-_MARKDOWN_LINE_START = re.compile(r"^([ \t]*)([-+=]|\d{1,9}(?=[.)]))", re.MULTILINE)
+_MARKDOWN_SPECIAL = re.compile(r"([\\`*_\[\]<>|~&@])")
+_MARKDOWN_LINE_START = re.compile(r"^([ \t]*)([-+=#]|\d{1,9}(?=[.)]))?", re.MULTILINE)
 _BACKTICKS = re.compile("`+")
 _WEB = ("https://", "http://")
 
@@ -41,13 +42,15 @@ def _text_lines(content: Content) -> Iterator[str]:
 def markdown_escaped(text: str) -> str:
     """The text so that CommonMark shows each of its characters as it is, and nobody is mentioned."""
     escaped = _MARKDOWN_SPECIAL.sub(r"\\\1", text)
-    escaped = _MARKDOWN_LINE_START.sub(_escape_line_start, escaped)
-    return escaped.replace("\n", "\\\n")
+    return _MARKDOWN_LINE_START.sub(_escaped_line_start, escaped).replace("\n", "  \n")
 
 
-def _escape_line_start(start: re.Match[str]) -> str:
-    # A digit cannot be escaped, the dot after it can; but a number and a dot are hardly ever a list here.
-    return f"{start[1]}\\{start[2]}" if not start[2].isdigit() else f"{start[1]}{start[2]}\\"
+def _escaped_line_start(start: re.Match[str]) -> str:
+    # Spaces that do not break, since four others would make a block of code of the line.
+    indent = "\N{NO-BREAK SPACE}" * len(start[1])
+    mark = start[2] or ""
+    # A digit cannot be escaped; what follows it can.
+    return indent + (f"{mark}\\" if mark.isdigit() else f"\\{mark}" if mark else "")
 
 
 def markdown_code(text: str) -> str:
@@ -122,3 +125,37 @@ def _html_section(section: Section) -> str:
         return html_code("\n".join(section.lines))
     items = "\n".join(f"<li>{html.escape(line)}</li>" for line in section.lines)
     return f"<ul>\n{items}\n</ul>"
+
+
+# --- what people write themselves ---
+
+
+class Form(NamedTuple):
+    """How a template's own words, a value, and a value that is code are written."""
+
+    literal: Callable[[str], str]
+    value: Callable[[str], str]
+    code: Callable[[str], str]
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _markdown_code_or_span(text: str) -> str:
+    if "\n" in text:
+        return f"\n{markdown_code(text)}\n"
+    ticks = "`" * (1 + max((len(run) for run in _BACKTICKS.findall(text)), default=0))
+    return f"{ticks} {text} {ticks}" if text else ""
+
+
+def _html_code_or_span(text: str) -> str:
+    return html_code(text) if "\n" in text else f"<code>{html.escape(text)}</code>"
+
+
+PLAIN = Form(_as_it_is, _as_it_is, _as_it_is)
+
+# Whoever writes the template may use Markdown in it; what a value holds is shown as it is.
+MARKDOWN = Form(_as_it_is, markdown_escaped, _markdown_code_or_span)
+
+HTML = Form(html_escaped, html_escaped, _html_code_or_span)

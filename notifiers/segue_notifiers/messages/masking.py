@@ -17,7 +17,7 @@ MASK = "********"
 MAX_DEPTH = 8
 MAX_ITEMS = 1_000
 MAX_VALUES = 10_000
-MAX_SECRETS = 50
+MAX_SECRETS = 50  # known ones; others are still hidden by the names they stand under
 
 # A shorter one ("1", "yes", "test") is part of too many harmless words to be hidden wherever it occurs.
 MIN_SECRET = 6
@@ -71,9 +71,10 @@ class Masking:
     """
 
     def __init__(self, *holders: Mapping[str, Any]) -> None:
-        found = islice((secret for holder in holders for secret in _secrets(holder)), MAX_SECRETS)
+        secrets = (text for holder in holders for secret, text in islice(_texts(holder), MAX_VALUES) if secret)
+        found = {secret for secret in islice(secrets, MAX_SECRETS) if len(secret) >= MIN_SECRET}
         # The longest first: a secret may hold another.
-        known = sorted(set(found), key=lambda secret: (-len(secret), secret))
+        known = sorted(found, key=lambda secret: (-len(secret), secret))
         self._known = re.compile("|".join(re.escape(secret) for secret in known)) if known else None
 
     def text(self, text: str) -> str:
@@ -136,19 +137,18 @@ def _decoded(raw: msgspec.Raw) -> Any:
         return "<Raw>"
 
 
-def _secrets(value: Any, depth: int = MAX_DEPTH, secret: bool = False) -> Iterator[str]:
-    """The texts under names that sound secret, at any depth that is shown."""
+def _texts(value: Any, depth: int = MAX_DEPTH, secret: bool = False) -> Iterator[tuple[bool, str]]:
+    """The texts that the value holds, and whether each stands under a name that sounds secret."""
     if isinstance(value, str):
-        if secret and len(value) >= MIN_SECRET:
-            yield value
+        yield secret, value
     elif isinstance(value, msgspec.Raw):
-        yield from _secrets(_decoded(value), depth, secret)
+        yield from _texts(_decoded(value), depth, secret)
     elif depth and isinstance(value, Mapping):
         for name, item in islice(cast("Mapping[Any, Any]", value).items(), MAX_ITEMS):
-            yield from _secrets(item, depth - 1, secret or sounds_secret(str(name)))
+            yield from _texts(item, depth - 1, secret or sounds_secret(str(name)))
     elif depth and isinstance(value, list | tuple | set | frozenset):
         for item in islice(cast("Iterable[Any]", value), MAX_ITEMS):
-            yield from _secrets(item, depth - 1, secret)
+            yield from _texts(item, depth - 1, secret)
 
 
 def _without_named(text: str) -> Iterator[str]:
