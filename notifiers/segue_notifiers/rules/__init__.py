@@ -2,6 +2,10 @@
 
 from segue_notifiers.rules.book import RuleBook as RuleBook
 from segue_notifiers.rules.book import RuleStatus as RuleStatus
+from segue_notifiers.rules.check import check as check
+from segue_notifiers.rules.check import check_all as check_all
+from segue_notifiers.rules.match import filter_of as filter_of
+from segue_notifiers.rules.match import needs_subject as needs_subject
 from segue_notifiers.rules.rule import Action as Action
 from segue_notifiers.rules.rule import CallFunction as CallFunction
 from segue_notifiers.rules.rule import CallWebhook as CallWebhook
@@ -25,5 +29,5 @@ from segue_notifiers.rules.rule import Sequence as Sequence
 __all__ = (
     "Action", "CallFunction", "CallWebhook", "ChangePool", "ChangeRun", "ChangeSchedule", "Compound", "Condition",
     "Daily", "Escalation", "Match", "Notify", "Pace", "Proactive", "Quiet", "Reactive", "Rule", "RuleBook",
-    "RuleStatus", "RunDeployment", "Sequence",
+    "RuleStatus", "RunDeployment", "Sequence", "check", "check_all", "filter_of", "needs_subject",
 )  # fmt: skip
