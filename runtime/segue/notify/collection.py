@@ -12,7 +12,10 @@ from segue.notify.entries import RULE, TARGET, Sort, read_entry, with_secrets
 from segue.notify.registrations import VALID, Alert, Found
 from segue.suggestions import did_you_mean
 from segue_notifiers.channels.url import scheme_of
-from segue_notifiers.rules.rule import Match, Notify, Pace, Reactive, Rule
+from segue_notifiers.errors import InvalidRule, InvalidTemplate
+from segue_notifiers.messages.composition import check_words
+from segue_notifiers.rules.check import check
+from segue_notifiers.rules.rule import Action, Match, Notify, Pace, Reactive, Rule
 from segue_notifiers.target import Target
 
 T = TypeVar("T", Target, Rule)
@@ -97,13 +100,13 @@ class Collection:
         """Take what `notify_on_failure` has left: a rule, and a target for each URL, told by nothing else."""
         tag = f"on-failure:{found.digest}"
         for number, url in enumerate(alert.urls, 1):
-            name = f"{alert.name}-{found.digest[:6]}-{number}"
+            name = f"{_short(alert)}-{found.digest[:6]}-{number}"
             self.places[f"targets.{name}"] = LEFT
             self.targets[name] = Target(name=name, url=url, tags=(tag,), timeout=self._timeout)
             self.left.add(name)
         if now - found.seen > VALID:
             return
-        name = f"{alert.name} {alert.ending} ({found.digest[:6]})"
+        name = f"{_short(alert)} {alert.ending} ({found.digest[:6]})"
         by_name = {"flows": (alert.name,)} if alert.noun == "flow" else {"labels": {"task": alert.name}}
         match = Match(kinds=(f"{alert.noun}-run.{alert.ending}",), **cast("dict[str, Any]", by_name))
         self.rules[name] = Rule(
@@ -134,6 +137,25 @@ class Collection:
             except SettingsError as error:
                 self.problems.append(str(error))
 
+    def unsound(self) -> None:
+        """Leave out the rules that cannot work; a template that cannot be read is told, and its rule stays."""
+        for name, rule in list(self.rules.items()):
+            place = self.places[f"rules.{name}"]
+            try:
+                check(rule)
+            except InvalidRule as error:
+                del self.rules[name]
+                self.problems.append(f"{place}: {error}")
+            for action in rule.actions:
+                self._check_words(action, f"{place}: the rule '{name}'")
+
+    def _check_words(self, action: Action, whose: str) -> None:
+        try:
+            if isinstance(action, Notify):
+                check_words(action)
+        except InvalidTemplate as error:
+            self.problems.append(f"{whose} is told without its template. {error}")
+
     def strays(self) -> None:
         """Find the tags that rules name and no target has."""
         tags = {tag for target in self.targets.values() for tag in target.tags}
@@ -144,6 +166,11 @@ class Collection:
                 if tag not in tags and self.targets:
                     hint = did_you_mean(tag, tags)
                     self.problems.append(f"The rule '{rule.name}' tells '{tag}', a tag that no target has.{hint}")
+
+
+def _short(alert: Alert) -> str:
+    """The name of what the alert is for, fit to be a part of another name."""
+    return "".join(character if character.isprintable() else "?" for character in alert.name[:60])
 
 
 def _tags_of(rule: Rule) -> Iterator[str]:

@@ -18,7 +18,9 @@ from segue.suggestions import did_you_mean
 from segue_events import Clock, SystemClock
 from segue_notifiers.channels import choice
 from segue_notifiers.channels.outbound import Policy
-from segue_notifiers.rules.rule import Rule
+from segue_notifiers.messages.composition import check_words
+from segue_notifiers.rules.check import check as check_rule
+from segue_notifiers.rules.rule import Notify, Rule
 from segue_notifiers.target import Target
 
 T = TypeVar("T", Target, Rule)
@@ -61,6 +63,7 @@ def load(
     collected = Collection(settings.notify_timeout_seconds, environ)
     for path in Sources.of(settings, folder or Path.cwd(), *folders).files():
         collected.file(path)
+    collected.unsound()
     collected.urls(settings.notify_urls)
     collected.built_in()
     collected.secrets()
@@ -101,9 +104,14 @@ def add_target(settings: Settings, target: Target, *, environ: Mapping[str, str]
 def add_rule(settings: Settings, rule: Rule) -> Path:
     """Write a rule into the user's file, and return the file.
 
-    Raises SettingsError for a name that cannot be or is taken.
+    Raises SettingsError for a name that cannot be or is taken, InvalidRule for a rule that cannot work, and
+    InvalidTemplate for words that cannot be read.
     """
     check_name(RULE.noun, rule.name, "the command")
+    check_rule(rule)
+    for action in rule.actions:
+        if isinstance(action, Notify):
+            check_words(action)
     return _add(settings, RULE.noun, rule)
 
 

@@ -10,7 +10,7 @@ from segue.notify import configuration
 from segue.notify.registrations import Alert, Folder, Registrations
 from segue.settings import Settings
 from segue_events.testing import FakeClock
-from segue_notifiers.errors import Forbidden, InvalidChannel
+from segue_notifiers.errors import Forbidden, InvalidChannel, InvalidRule, InvalidTemplate
 from segue_notifiers.rules.rule import (
     CallFunction,
     Daily,
@@ -160,6 +160,43 @@ def test_one_mistake_leaves_the_others_as_they_are(tmp_path: Path) -> None:
     assert [target.name for target in found.targets] == ["ops"]
     assert [rule.name for rule in found.rules] == ["good"]
     assert len(found.problems) == 2
+
+
+def test_a_rule_that_cannot_work_is_left_out_and_told(tmp_path: Path) -> None:
+    settings = home(tmp_path, "targets: {ops: 'log://'}\nrules: {loop: {on: 'notification.*'}, good: {on: failed}}")
+
+    found = configuration.load(settings, tmp_path / "elsewhere")
+
+    assert [rule.name for rule in found.rules] == ["good"]
+    [problem] = found.problems
+    assert problem.startswith(f"{settings.notify_file}: ")
+    assert "loop" in problem
+
+
+def test_a_rule_whose_template_cannot_be_read_stays(tmp_path: Path) -> None:
+    rule = "{on: failed, actions: [{action: notify, title: '{{ flow_run.'}]}"
+    settings = home(tmp_path, f"targets: {{ops: 'log://'}}\nrules: {{good: {rule}}}")
+
+    found = configuration.load(settings, tmp_path / "elsewhere")
+
+    assert [rule.name for rule in found.rules] == ["good"]
+    [problem] = found.problems
+    assert "told without its template" in problem
+
+
+@pytest.mark.parametrize(
+    ("rule", "error"),
+    [
+        (Rule(name="x", when=Reactive(on=Match(kinds=("notification.*",)))), InvalidRule),
+        (Rule(name="x", when=Reactive(on=Match(kinds=("a.b",))), actions=(Notify(body="{{ x."),)), InvalidTemplate),
+        (Rule(name="", when=Reactive(on=Match(kinds=("a.b",)))), SettingsError),
+    ],
+)
+def test_a_rule_that_cannot_work_is_not_saved(tmp_path: Path, rule: Rule, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        configuration.add_rule(home(tmp_path), rule)
+
+    assert not (tmp_path / "notifications.yaml").exists()
 
 
 def test_secrets_come_from_the_environment(tmp_path: Path) -> None:
