@@ -13,7 +13,6 @@ from typing import Any, Self, cast
 
 import msgspec
 
-from segue.cache_policies import CachePolicy
 from segue.exceptions import ReservedArgumentError
 from segue.names import check_name, flow_name
 from segue.options import FlowOptions, Hook, TaskOptions, hooks
@@ -177,9 +176,7 @@ class TaskDefinition(Definition):
         self.tags = options.tags
         self.version = options.version
         self._check("Task")
-        policy: Any = options.cache_policy
-        if policy is not None and not isinstance(policy, CachePolicy):
-            raise TypeError(f"cache_policy must be a CachePolicy such as INPUTS, not {policy!r}.")
+        _check_policy(options.cache_policy)
         # Who says how a result is kept or cached wants it to be.
         asked = (options.cache_policy, options.cache_key_fn, options.result_storage, options.result_storage_key)
         self.keeps_results = any(option is not None for option in (*asked, options.result_serializer))
@@ -219,6 +216,16 @@ class FlowDefinition(Definition):
                 return hashlib.md5(source.read(), usedforsecurity=False).hexdigest()
         except OSError:
             return hashlib.md5(self.source.encode(), usedforsecurity=False).hexdigest()
+
+
+def _check_policy(policy: Any) -> None:
+    if policy is None:
+        return
+    # Most tasks have none, and policies take long to import.
+    from segue.cache_policies import CachePolicy  # noqa: PLC0415
+
+    if not isinstance(policy, CachePolicy):
+        raise TypeError(f"cache_policy must be a CachePolicy such as INPUTS, not {policy!r}.")
 
 
 def function_name(fn: Callable[..., Any]) -> str:

@@ -116,6 +116,11 @@ class LocalResultStore:
             ) from error
         return unpack(record, ref, signing_key(self.key_file), now)
 
+    def load_elsewhere(self, ref: Any) -> Any:
+        """Return the value that the JSON form of a `Ref` leads to, in whichever folder; raises as `load` does."""
+        found = msgspec.convert(ref, Ref)
+        return LocalResultStore(found.storage, self.key_file).load(found)
+
     def exists(self, key: str) -> bool:
         """See ResultStore."""
         return safe_join(self.root, key).is_file()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from segue.annotations import Annotation, allow_failure, unmapped
-from segue.cache_policies import task_input_hash
 from segue.context import Children, current_run, flow_context_of
 from segue.definitions import TaskDefinition
 from segue.engine.starters import start
@@ -17,6 +17,9 @@ from segue.inputs import resolve_futures_to_results
 from segue.options import TaskOptionsDict, task_options
 from segue.retries import exponential_backoff
 from segue.states import State
+
+if TYPE_CHECKING:
+    from segue.cache_policies import task_input_hash
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
@@ -166,6 +169,13 @@ def _items(value: Any) -> tuple[list[Any] | None, type[Annotation[Any]] | None]:
         return list(value), None
     except TypeError:
         return None, None
+
+
+def __getattr__(name: str) -> Any:
+    # Few tasks have a cache policy, and policies take long to import.
+    if name == "task_input_hash":
+        return import_module("segue.cache_policies").task_input_hash
+    raise AttributeError(f"module 'segue.tasks' has no attribute {name!r}.")
 
 
 __all__ = ("Task", "exponential_backoff", "task", "task_input_hash")

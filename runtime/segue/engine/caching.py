@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
 import msgspec
 from msgspec import UNSET
 
 from segue import canonical, states
-from segue.cache_policies import DEFAULT, CacheKeyFnPolicy, CachePolicy, TaskContext
 from segue.context import FlowRunContext, TaskRunContext, World, first
 from segue.definitions import TaskDefinition
 from segue.exceptions import HashError, NotCanonical, SegueError
 from segue.logging import RunLogger
+from segue.options import TaskOptions
 from segue.records import CacheEntry
-from segue.results import LocalResultStore, Ref
 from segue.run_events import Inline
 from segue.settings import Settings
 from segue.states import State
+
+if TYPE_CHECKING:
+    from segue.cache_policies import CachePolicy, TaskContext
+    from segue.results import LocalResultStore
 
 _OBJECT = ord("{")
 
@@ -101,9 +104,8 @@ class Keeping(msgspec.Struct, frozen=True):
     def _value_of(self, entry: CacheEntry) -> Any:
         if entry.result is not None:
             return canonical.decode(entry.result)
-        ref = msgspec.convert(entry.ref, Ref)
         # Where it was kept then, which need not be where this run would keep it.
-        return LocalResultStore(ref.storage, self.store.key_file).load(ref)
+        return self.store.load_elsewhere(entry.ref)
 
 
 # Tasks whose inputs could not be hashed: each is warned of once, not once for each of its runs.
@@ -120,13 +122,10 @@ def keeping_of_task(context: TaskRunContext) -> Keeping | None:
         persist = settings.results_persist_by_default if inherited is None else inherited
     if options.persist_result is False or not (persist or task.keeps_results):
         return None
-    policy: Any = options.cache_policy
-    if policy is None:
-        policy = DEFAULT if options.cache_key_fn is None else CacheKeyFnPolicy(cache_key_fn=options.cache_key_fn)
     in_file = bool(options.result_storage or options.result_serializer or options.result_storage_key)
     return Keeping(
         persist=persist or in_file,
-        policy=None if settings.tasks_disable_caching else policy,
+        policy=None if settings.tasks_disable_caching else _policy(options),
         refresh=first(options.refresh_cache, settings.tasks_refresh_cache),
         expiration=options.cache_expiration,
         store=_store(options.result_storage, settings),
@@ -154,5 +153,17 @@ def keeping_of_flow(context: FlowRunContext) -> Keeping | None:
     )
 
 
+def _policy(options: TaskOptions) -> CachePolicy:
+    if options.cache_policy is not None:
+        return options.cache_policy
+    # Policies and stores take a tenth of what segue takes to import, and most runs keep nothing.
+    from segue.cache_policies import DEFAULT, CacheKeyFnPolicy  # noqa: PLC0415
+
+    return DEFAULT if options.cache_key_fn is None else CacheKeyFnPolicy(cache_key_fn=options.cache_key_fn)
+
+
 def _store(storage: Path | str | None, settings: Settings) -> LocalResultStore:
+    # See _policy.
+    from segue.results import LocalResultStore  # noqa: PLC0415
+
     return LocalResultStore(storage or settings.results_storage, settings.home / "results.key")
