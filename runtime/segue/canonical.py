@@ -18,13 +18,15 @@ from enum import Enum
 from hashlib import blake2b
 from math import isfinite
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from segue.exceptions import NotCanonical, SerializationError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 # Each level costs up to three of JSON's, and the C code that reads them shares Python's own recursion limit.
 MAX_DEPTH = 100
@@ -305,8 +307,9 @@ def _moment(value: datetime | time) -> Any:
     zone = value.tzinfo
     if zone is None or (type(zone) is timezone and _is_unnamed(zone)):
         return [value.isoformat(), None, 1] if value.fold else value.isoformat()
-    if type(zone) is ZoneInfo and zone.key:
-        return [value.replace(tzinfo=None).isoformat(), zone.key, value.fold]
+    key = cast("ZoneInfo", zone).key if type(zone) is _zone_type() else None
+    if key:
+        return [value.replace(tzinfo=None).isoformat(), key, value.fold]
     raise NotCanonical(".tzinfo", _type_name(zone))
 
 
@@ -398,7 +401,14 @@ def _restored_moment(kind: type[datetime] | type[time], content: Any) -> Any:
         return kind.fromisoformat(content)
     text, zone, fold = content
     moment = kind.fromisoformat(text)
-    return moment.replace(tzinfo=moment.tzinfo if zone is None else ZoneInfo(zone), fold=fold)
+    return moment.replace(tzinfo=moment.tzinfo if zone is None else _zone_type()(zone), fold=fold)
+
+
+def _zone_type() -> type[ZoneInfo]:
+    # Few values have a time zone by name, and looking for the machine's files of zones takes milliseconds.
+    from zoneinfo import ZoneInfo  # noqa: PLC0415
+
+    return ZoneInfo
 
 
 _RESTORERS: dict[str, Callable[[Any], Any]] = {

@@ -1,6 +1,5 @@
 """The profiles file: named sets of settings in SEGUE_HOME/profiles.toml."""
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -17,9 +16,10 @@ DEFAULT_PROFILE = "default"
 Document = dict[str, Any]
 Lines = list[str]
 
-_HEADER = re.compile(r"""^\s*\[\s*(?:profiles\s*\.\s*(?:"([^"]*)"|'([^']*)'|([\w-]+)))?""")
-_KEY = re.compile(r"""^\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*=""")
-_PROFILE_NAME = re.compile(r"[\w-]{1,100}", re.ASCII)
+# As text: `re` keeps what it has compiled, and most processes look for no line in the file.
+_HEADER = r"""^\s*\[\s*(?:profiles\s*\.\s*(?:"([^"]*)"|'([^']*)'|([\w-]+)))?"""
+_KEY = r"""^\s*(?:"([^"]*)"|'([^']*)'|([\w-]+))\s*="""
+_PROFILE_NAME = "[A-Za-z0-9_-]{1,100}"
 
 
 class ProfilesFile(NamedTuple):
@@ -120,7 +120,7 @@ class ProfilesFile(NamedTuple):
             ) from error
 
     def _check_new(self, name: str) -> None:
-        if not _PROFILE_NAME.fullmatch(name):
+        if not re.fullmatch(_PROFILE_NAME, name):
             raise SettingsError(f"'{name}' cannot be the name of a profile; use letters, digits, '-' and '_'.")
         if name in self.profiles:
             raise SettingsError(f"There is already a profile '{name}' in {self.path}; choose another name.")
@@ -195,7 +195,7 @@ def _span(lines: Lines, profile: str) -> range:
     """The lines of a profile's table, below its header; empty, at 0, when there is no header."""
     start = 0
     for number, line in enumerate(lines):
-        header = _HEADER.match(line)
+        header = re.match(_HEADER, line)
         if header and start:
             return range(start, number)
         if header and _captured(header) == profile:
@@ -205,12 +205,12 @@ def _span(lines: Lines, profile: str) -> range:
 
 def _top(lines: Lines) -> range:
     """The lines above the first table."""
-    return range(next((number for number, line in enumerate(lines) if _HEADER.match(line)), len(lines)))
+    return range(next((number for number, line in enumerate(lines) if re.match(_HEADER, line)), len(lines)))
 
 
 def _line_of_key(lines: Lines, span: range, key: str) -> int | None:
     for number in span:
-        match = _KEY.match(lines[number])
+        match = re.match(_KEY, lines[number])
         if match and _captured(match) == key:
             return number
     return None
@@ -251,11 +251,14 @@ def _assignments(settings: Document) -> Lines:
 
 
 def _literal_key(key: str) -> str:
-    return key if _PROFILE_NAME.fullmatch(key) else _literal(key)
+    return key if re.fullmatch(_PROFILE_NAME, key) else _literal(key)
 
 
 def _literal(value: object) -> str:
     """A value as TOML; JSON's text, true, numbers and lists are TOML's too."""
+    # Profiles are seldom written, and reading them needs no JSON.
+    import json  # noqa: PLC0415
+
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")
     except (TypeError, ValueError) as error:

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import queue
 import signal
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
+from functools import cache
 from math import inf
 from time import monotonic
 from types import FrameType
@@ -234,11 +234,12 @@ class _AlarmLimit(_Limit):
 class _ThreadLimit(_Limit):
     """A limit of another thread; the timer's thread interrupts it."""
 
-    __slots__ = ("lock", "thread")
+    __slots__ = ("lock", "raise_in", "thread")
 
     def __init__(self, seconds: float, around: _Limit | None) -> None:
         super().__init__(seconds, around)
-        self.thread = ctypes.c_ulong(threading.get_ident())
+        self.thread = threading.get_ident()
+        self.raise_in = _raiser()
         # Whoever has the lock decides whether there is an interruption; at the end the limited thread keeps it.
         self.lock = threading.RLock()
 
@@ -249,13 +250,26 @@ class _ThreadLimit(_Limit):
         self.lock.acquire()
         # An interruption that has not arrived yet is not to arrive in what comes after. If it was an outer
         # limit's, `check` raises it again.
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(self.thread, None)
+        self.raise_in(self.thread, None)
 
     def interrupt(self) -> None:
         """Interrupt the limited thread, unless the limit is over; called in the timer's thread."""
         if self.lock.acquire(blocking=False):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(self.thread, ctypes.py_object(Interrupted))
+            self.raise_in(self.thread, Interrupted)
             self.lock.release()
+
+
+@cache
+def _raiser() -> Callable[[int, type[BaseException] | None], None]:
+    """Return what has an exception raised at a thread's next bytecode, or with None takes that back."""
+    # Only limits of threads need it, and it takes milliseconds to import.
+    import ctypes  # noqa: PLC0415
+
+    def raise_in(thread: int, exception: type[BaseException] | None) -> None:
+        raised = None if exception is None else ctypes.py_object(exception)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
+
+    return raise_in
 
 
 class _Timer:
