@@ -4,8 +4,6 @@
 caller, future and state holds. It is accepted since files written for Prefect set it, and are to run as they are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from math import isfinite
