@@ -20,18 +20,18 @@ from segue_events.errors import StreamError as StreamError
 from segue_events.event import Event as Event
 from segue_events.event import encode_payload as encode_payload
 from segue_events.event import to_cloudevent as to_cloudevent
-from segue_events.filter import Filter as Filter
 from segue_events.ids import new_id as new_id
 from segue_events.ids import pack_id as pack_id
 from segue_events.ids import unpack_id as unpack_id
-from segue_events.journal import Cursor as Cursor
-from segue_events.journal import Journal as Journal
-from segue_events.journal import Projection as Projection
-from segue_events.journal import Write as Write
 
 if TYPE_CHECKING:
     from segue_events.bus import Bus as Bus
     from segue_events.bus import BusStatistics as BusStatistics
+    from segue_events.filter import Filter as Filter
+    from segue_events.journal import Cursor as Cursor
+    from segue_events.journal import Journal as Journal
+    from segue_events.journal import Projection as Projection
+    from segue_events.journal import Write as Write
     from segue_events.journal.memory import MemoryJournal as MemoryJournal
     from segue_events.journal.sqlite import JournalStatistics as JournalStatistics
     from segue_events.journal.sqlite import SqliteJournal as SqliteJournal
@@ -42,11 +42,16 @@ if TYPE_CHECKING:
 _HOMES = {
     "Bus": "bus",
     "BusStatistics": "bus",
+    "Cursor": "journal",
+    "Filter": "filter",
+    "Journal": "journal",
     "JournalStatistics": "journal.sqlite",
     "MemoryJournal": "journal.memory",
+    "Projection": "journal",
     "SqliteJournal": "journal.sqlite",
     "Subscription": "subscription",
     "SubscriptionStatistics": "subscription",
+    "Write": "journal",
 }
 
 
