@@ -23,8 +23,12 @@ def fresh_home() -> Iterator[Path]:
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """The variables of a child whose records go to `home`; settings of the caller's own segue do not leak into it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEGUE_", "PREFECT_"))}
+    """The variables of a child whose records go to `home`; settings of the caller's own segue do not leak into it.
+
+    Nor does the wish to keep no bytecode: what is installed has some, and compiling all anew would be measured.
+    """
+    foreign = ("SEGUE_", "PREFECT_", "PYTHONDONTWRITEBYTECODE")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return {**kept, "SEGUE_HOME": str(home), "SEGUE_BENCH_HOME": str(home), **more}
 
 
