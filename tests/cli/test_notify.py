@@ -156,6 +156,11 @@ def test_a_rule_that_takes_the_place_of_the_built_in_one_says_so(segue: Command)
     ("options", "sentence"),
     [
         ("--by 25:00", "--by '25:00' is no time of day"),
+        ("--by 06:00 --timezone Mars/Olympus", "Mars/Olympus"),
+        ("--count 3", "within"),
+        ("--kind notification.*", "notification"),
+        ("--for-each moon", "moon"),
+        ("--title {{name", "title"),
         ("--severity grave", "grave"),
     ],
 )

@@ -62,6 +62,7 @@ def test_recovery_is_a_success_of_the_same_flow() -> None:
     assert rule.recovery == Match(kinds=("flow-run.completed",), flows=("etl",))
     assert rule.for_each == ("flow",)
     assert RuleOptions(for_each=["deployment"], recovery=True).rule("etl").for_each == ("deployment",)
+    assert RuleOptions(by="06:00", recovery=True).rule("nightly").for_each == ()
 
 
 def test_whom_to_tell_how_often_and_who_comes_next() -> None:

@@ -68,7 +68,8 @@ class RuleOptions:
             name=name,
             when=self._condition(),
             actions=(notify,),
-            for_each=tuple(self.for_each or (("flow",) if self.recovery else ())),
+            # What has not come by a time of day has no flow to be told apart by.
+            for_each=tuple(self.for_each or (("flow",) if self.recovery and not self.by else ())),
             recovery=Match(kinds=SUCCESS, flows=tuple(self.flow or ())) if self.recovery else None,
             pace=self._pace(),
             severity=self.severity,
