@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from segue_notifiers.errors import InvalidRule
 from segue_notifiers.rules.compound import is_standing
 from segue_notifiers.rules.grouping import DOTTED_FACETS, PLAIN_FACETS
-from segue_notifiers.rules.match import matches_of
-from segue_notifiers.rules.rule import Action, CallFunction, Notify, Rule
+from segue_notifiers.rules.rule import Action, CallFunction, Notify, Reactive, Rule
 from segue_notifiers.rules.soundness import flaw_of_seconds, flaws_of_condition, flaws_of_match, flaws_of_quiet
 
 MAX_NAME = 100
@@ -67,7 +66,7 @@ def _flaws_of_recovery(rule: Rule) -> Iterator[str]:
     if rule.recovery is None:
         return
     yield from flaws_of_match(rule.recovery, "recovery")
-    if list(matches_of(rule)).count(rule.recovery) > 1:
+    if isinstance(rule.when, Reactive) and rule.when.on == rule.recovery:
         yield "has the same events in recovery as in its condition; say in recovery which events are the good news"
 
 

@@ -51,10 +51,11 @@ class Runner:
         key = self._group_of(news)
         group = self._groups.get(key) or self._new_group(key)
         told: list[Firing] = []
-        if self._recovery is not None and self._recovery.matches(news):
-            told += self._recover(group, news, now)
         for cause in self._watch.see(group.memory, news, now):
             told += self._hold(group, cause, now)
+        # Afterwards, since what was expected and comes too late is first missing, and then the good news.
+        if self._recovery is not None and self._recovery.matches(news):
+            told += self._recover(group, news, now)
         self._keep(group)
         return told
 

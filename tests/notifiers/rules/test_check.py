@@ -57,7 +57,7 @@ def test_the_sentence_names_the_rule_the_place_and_the_remedy() -> None:
     ("when", "words"),
     [
         (Reactive(on=FAILED, count=3), "no time in when.within"),
-        (Reactive(on=FAILED, count=3, within=-1), "-1.0 seconds in when.within"),
+        (Reactive(on=FAILED, count=3, within=-1), "-1 seconds in when.within"),
         (Reactive(on=FAILED, within=float("nan")), "nan seconds"),
         (Reactive(on=FAILED, within=float("inf")), "inf seconds"),
         (Sequence(steps=(), within=60), "0 steps"),
