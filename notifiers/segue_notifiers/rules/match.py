@@ -160,15 +160,12 @@ def _labels(match: Match) -> Callable[[News], bool]:
 
 def _states(states: tuple[str, ...]) -> Callable[[News], bool]:
     """States by their names; one in capitals means a type, and so all states of that type as well."""
-    names = Globs(state.lower() for state in states)
-    wanted_types = tuple(state.lower() for state in states if state.isupper() and not state.startswith("!"))
-    unwanted_types = tuple(state[1:].lower() for state in states if state.isupper() and state.startswith("!"))
-    types, never = (Globs(values) if values else None for values in (wanted_types, unwanted_types))
+    capitals = [state for state in states if state.isupper()]
+    globs = Globs([*(state.lower() for state in states), *capitals])
 
     def fit(news: News) -> bool:
         name, kind = state_of(news.event)
-        if never is not None and never.fit(kind):
-            return False
-        return names.fit(name) or (types is not None and types.fit(kind))
+        # A name is in small letters and a type in capitals, so neither is taken for the other.
+        return globs.fit_any((name, kind.upper()))
 
     return fit
