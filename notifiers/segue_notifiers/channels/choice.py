@@ -1,12 +1,19 @@
 """The choice of a channel: which one a target's URL means."""
 
+import re
 from collections.abc import Callable, Mapping
 
 from segue_events import Clock, SystemClock
 from segue_notifiers.channel import Channel
 from segue_notifiers.channels.apprise_channel import AppriseChannel
+from segue_notifiers.channels.discord_channel import HOOKS as DISCORD_HOOKS
+from segue_notifiers.channels.discord_channel import discord_of
+from segue_notifiers.channels.email_channel import EmailChannel
 from segue_notifiers.channels.log_channel import LogChannel
 from segue_notifiers.channels.outbound import Outlet, Place, Policy, look_up
+from segue_notifiers.channels.slack_channel import HOOKS as SLACK_HOOKS
+from segue_notifiers.channels.slack_channel import slack_of
+from segue_notifiers.channels.teams_channel import teams_of
 from segue_notifiers.channels.terminal_channel import TerminalChannel
 from segue_notifiers.channels.url import scheme_of
 from segue_notifiers.channels.webhook_channel import WebhookChannel
@@ -28,9 +35,12 @@ def channel_of(target: Target, policy: Policy, clock: Clock = SYSTEM_CLOCK) -> C
     scheme = scheme_of(target.url)
     if not scheme:
         raise InvalidChannel(f"The URL of {target.name} does not begin like mailto:// or slack://; correct it.")
-    policy.check_scheme(scheme, target.name)
+    # A service's own https:// URL is its service's; which one the others are for, only Apprise knows.
+    service = next((name for page, name in _PAGES if page.match(target.url)), scheme)
+    if service not in ("http", "https"):
+        policy.check_scheme(service, target.name)
     outlet = Outlet(name=target.name, policy=policy, timeout=target.timeout, clock=clock)
-    maker = _MAKERS.get(scheme)
+    maker = _MAKERS.get(service)
     channel = None if maker is None else maker(target, outlet)
     if channel is None:
         channel = AppriseChannel(target.url, target.name, policy)
@@ -47,7 +57,7 @@ def check(target: Target, policy: Policy) -> None:
     May import Apprise, and looks up the host; one that cannot be looked up now is not held against the target.
     """
     channel = channel_of(target, policy)
-    places = channel.load_places() if isinstance(channel, AppriseChannel) else [_place_of(channel)]
+    places = channel.load() if isinstance(channel, AppriseChannel) else [_place_of(channel)]
     for place in places:
         if place is None:
             continue
@@ -67,6 +77,10 @@ def _webhook(target: Target, outlet: Outlet) -> Channel:
     return WebhookChannel(target.url.partition("+")[2], outlet, target.secret)
 
 
+def _email(target: Target, outlet: Outlet) -> Channel:
+    return EmailChannel(target.url, outlet)
+
+
 def _log(target: Target, outlet: Outlet) -> Channel:
     return LogChannel(target.name)
 
@@ -76,8 +90,27 @@ def _terminal(target: Target, outlet: Outlet) -> Channel:
 
 
 _MAKERS: Mapping[str, Maker] = {
+    "discord": discord_of,
+    "discord+http": discord_of,
+    "discord+https": discord_of,
     "log": _log,
+    "slack": slack_of,
+    "slack+http": slack_of,
+    "slack+https": slack_of,
+    "smtp": _email,
+    "smtps": _email,
+    "teams+http": teams_of,
+    "teams+https": teams_of,
     "terminal": _terminal,
     "webhook+http": _webhook,
     "webhook+https": _webhook,
+    "workflow": teams_of,
+    "workflows": teams_of,
 }
+
+# The URLs that these services themselves give out.
+_PAGES = (
+    (re.compile(re.escape(SLACK_HOOKS), re.IGNORECASE), "slack"),
+    (re.compile(re.escape(DISCORD_HOOKS), re.IGNORECASE), "discord"),
+    (re.compile(r"https://[a-z0-9.-]+\.(logic\.azure|api\.powerplatform)\.com(:443)?/", re.IGNORECASE), "workflow"),
+)

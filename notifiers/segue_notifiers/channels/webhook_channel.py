@@ -7,41 +7,28 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import msgspec
 
-from segue_notifiers.channels.http import Document, HttpPost, check_header
-from segue_notifiers.channels.outbound import Outlet, Place
+from segue_notifiers.channels.http import check_header
+from segue_notifiers.channels.outbound import Outlet
+from segue_notifiers.channels.posting_channel import PostingChannel
 from segue_notifiers.message import Message
 
 SIGNATURE = "X-Segue-Signature"
 KEY = "Idempotency-Key"
 
 
-class WebhookChannel:
-    """Posts each message as a JSON document to an http(s) URL, which nothing of this object shows.
+class WebhookChannel(PostingChannel):
+    """Posts each message as a JSON document.
 
     User and password of the URL become basic authorization; `?+Name=value` in it becomes a header. With a secret,
     the header X-Segue-Signature tells when it was sent and proves by whom: "t=<seconds since 1970>,v1=<HMAC-SHA256 of
-    "t.body", in hex>". Idempotency-Key is the message's id. Raises InvalidChannel or Forbidden for a URL that cannot
-    be meant so.
+    "t.body", in hex>". Idempotency-Key is the message's id.
     """
 
     def __init__(self, url: str, outlet: Outlet, secret: str = "") -> None:
-        self.name = outlet.name
+        where, self._headers = _split(url, outlet.name)
+        super().__init__(where, outlet, url, secret)
         self._clock = outlet.clock
         self._secret = secret.encode()
-        where, self._headers = _split(url, outlet.name)
-        self._post = HttpPost(where, outlet, url, secret)
-
-    def __repr__(self) -> str:
-        return f"WebhookChannel({self.name!r})"
-
-    @property
-    def place(self) -> Place:
-        """Where it connects to."""
-        return self._post.place
-
-    async def open(self) -> None:
-        """Make ready to send."""
-        await self._post.open()
 
     async def send(self, message: Message) -> None:
         """Post the message; raises NotDelivered unless the answer is a 2xx, and Forbidden."""
@@ -49,10 +36,10 @@ class WebhookChannel:
 
     async def post(self, body: bytes, key: str) -> None:
         """Post a JSON document, with `key` to tell it by if it comes twice; raises as `send` does."""
-        headers = {"Content-Type": "application/json", "User-Agent": "segue", **self._headers, KEY: key}
+        headers = {"Content-Type": "application/json", **self._headers, KEY: key}
         if self._secret:
             headers[SIGNATURE] = signature(self._secret, body, self._clock.now_us() // 1_000_000)
-        await self._post.post(Document(body=body, headers=headers))
+        await self.post_document(body, headers)
 
 
 def document_of(message: Message) -> dict[str, object]:

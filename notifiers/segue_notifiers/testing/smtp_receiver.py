@@ -5,6 +5,7 @@ Apart from the other helpers because it needs aiosmtpd, which only those install
 
 import asyncio
 import ssl
+import warnings
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from types import TracebackType
@@ -86,14 +87,17 @@ class SmtpReceiver:
         return self.reply
 
     def _session(self) -> SMTP:
-        session = SMTP(
-            self,
-            hostname="receiver.test",
-            tls_context=None if self._implicit else self._tls,
-            auth_required=self._login is not None,
-            auth_require_tls=False,
-            authenticator=self._authenticate,
-        )
+        with warnings.catch_warnings():
+            # That a password may be told in the open; here it is nobody's.
+            warnings.simplefilter("ignore")
+            session = SMTP(
+                self,
+                hostname="receiver.test",
+                tls_context=None if self._implicit else self._tls,
+                auth_required=self._login is not None,
+                auth_require_tls=False,
+                authenticator=self._authenticate,
+            )
         self._sessions.append(session)
         return session
 
