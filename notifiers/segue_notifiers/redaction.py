@@ -32,13 +32,14 @@ class Redactor:
 
 def _parts(secret: str) -> set[str]:
     scheme, _, rest = secret.partition("://")
-    parts = {secret, *_SEPARATORS.split(rest or scheme)}
+    parts = set(_SEPARATORS.split(rest or scheme))
     login, at, _ = rest.partition("/")[0].rpartition("@")
     if at:
         # As it stands in the header by which a server is told user and password, who may repeat it.
         parts.add(b64encode(unquote(login).encode()).decode())
-    parts |= {unquote(part) for part in parts}
-    return parts | {quote(part, safe="") for part in parts}
+    plain = {unquote(part) for part in parts}
+    parts |= plain | {piece for part in plain for piece in _SEPARATORS.split(part)}
+    return {secret, unquote(secret)} | parts | {quote(part, safe="") for part in parts}
 
 
 def _pattern(part: str) -> str:
