@@ -6,7 +6,7 @@ from segue.store.logs import Logs
 from segue.store.rows import result_in
 from segue.store.runs import Runs
 from segue.store.source import Source, event_at
-from segue_events.ids import id_in_memory
+from segue_events.ids import id_at_rest, id_in_memory
 
 
 class Store:
@@ -37,6 +37,15 @@ class Store:
             ref=event.payload.get("ref"),
             expires=expires,
         )
+
+    async def mark(self, flow_run_id: str | None = None) -> str:
+        """Return a text that changes with each event of the journal, or of this flow run (whole id) only."""
+        newest, params = "SELECT max(seq) FROM event", ()
+        if flow_run_id is not None:
+            newest += " WHERE run = (SELECT number FROM event_run WHERE id = ?)"
+            params = (id_at_rest(flow_run_id),)
+        rows = await self._source.query(f"SELECT id, epoch, floor, ({newest}) FROM journal", params)
+        return ":".join(str(value or 0) for value in rows[0])
 
     async def delete(self, flow_run_id: str, now: int) -> None:
         """Take a flow run (whole id) with its task runs, log lines and cached results out of the tables.

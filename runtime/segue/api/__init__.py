@@ -1,0 +1,1 @@
+"""The API's language: what server and clients say to each other, each shape once."""

@@ -1,0 +1,89 @@
+"""Problems: what a request comes to that cannot be answered as it wished, in the form of RFC 9457."""
+
+import http
+import logging
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from segue.api.types import ProblemBody, WrongField
+from segue.exceptions import AmbiguousRun, UnknownRun
+from segue_events import BusClosed, CursorError, CursorReset, JournalError, JournalFull, PayloadError
+
+__all__ = ("Problem", "known", "problem_response", "unforeseen", "wrong")
+
+_LOGGER = logging.getLogger("segue.server")
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """A request that cannot be answered as it wished; raised anywhere below a route, it becomes the answer.
+
+    `status` is the HTTP status, `detail` a sentence: what, which value, what to do. `errors` names wrong fields.
+    """
+
+    def __init__(
+        self, status: int, detail: str, *, errors: Sequence[WrongField] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+
+def wrong(path: str, message: str) -> Problem:
+    """Return the problem of one wrong field: 422, with its path ("query.limit") and a sentence."""
+    return Problem(422, f"{path} cannot be used: {message}", errors=[WrongField(path, message)])
+
+
+def known(error: Exception) -> Problem | None:
+    """Return what an error of the layers below means to who asked; None for one that nobody has foreseen."""
+    if isinstance(error, Problem):
+        return error
+    for kind, status in _STATUSES:
+        if isinstance(error, kind):
+            return Problem(status, str(error))
+    return None
+
+
+# The first that fits.
+_STATUSES: tuple[tuple[type[Exception], int], ...] = (
+    (UnknownRun, 404),
+    (AmbiguousRun, 409),
+    (CursorReset, 410),
+    (CursorError, 422),
+    (PayloadError, 422),
+    (JournalFull, 507),
+    (JournalError, 503),
+    (BusClosed, 503),
+)
+
+
+def unforeseen(request: Request, error: Exception) -> Problem:
+    """Log an error that nobody has foreseen, and return what is said of it: that it happened, and where to read why."""
+    _LOGGER.error("%s %s failed.", request.method, request.url.path, exc_info=error)
+    return Problem(500, "The server met an error that it did not foresee; its log has the details.")
+
+
+def problem_response(problem: Problem) -> Response:
+    """Return a problem as a response."""
+    title = _phrase(problem.status)
+    body = ProblemBody(
+        type=f"urn:segue:problem:{title.lower().replace(' ', '-')}",
+        title=title,
+        status=problem.status,
+        detail=problem.detail,
+        errors=problem.errors,
+    )
+    return Response(msgspec.json.encode(body), problem.status, problem.headers, MEDIA_TYPE)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"

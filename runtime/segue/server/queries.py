@@ -1,0 +1,90 @@
+"""Queries: the parameters and bodies of requests, made into the structs that routes ask for, or into problems."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Annotated, Any, NamedTuple, get_origin
+
+import msgspec
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+
+from segue.api.types import WrongField
+from segue.server.problems import Problem
+from segue.suggestions import did_you_mean
+
+__all__ = ("Limit", "Moment", "body_of", "microseconds", "query_of")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PLACE = re.compile(r"(.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
+
+Limit = Annotated[int, msgspec.Meta(ge=1, le=200, description="How many at most.")]
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+def microseconds(moment: datetime | None) -> int | None:
+    """Return the µs since the epoch of an instant with an offset."""
+    return None if moment is None else (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+class _Parameter(NamedTuple):
+    type: Any
+    is_many: bool
+
+
+@cache
+def _parameters(kind: type[msgspec.Struct]) -> dict[str, _Parameter]:
+    return {
+        field.encode_name: _Parameter(field.type, get_origin(field.type) is tuple)
+        for field in msgspec.structs.fields(kind)
+    }
+
+
+def query_of(given: QueryParams, kind: type[msgspec.Struct]) -> Any:
+    """Return the query as a struct of this kind; the Problem names every parameter that does not fit."""
+    parameters = _parameters(kind)
+    values: dict[str, Any] = {}
+    errors: list[WrongField] = []
+    for name in given:
+        parameter = parameters.get(name)
+        if parameter is None:
+            hint = did_you_mean(name, parameters)
+            errors.append(WrongField(f"query.{name[:100]}", f"There is no such parameter.{hint}"))
+            continue
+        texts = given.getlist(name)
+        if not parameter.is_many and len(texts) > 1:
+            errors.append(WrongField(f"query.{name}", f"It is given {len(texts)} times; give it once."))
+            continue
+        try:
+            values[name] = msgspec.convert(texts if parameter.is_many else texts[0], parameter.type, strict=False)
+        except msgspec.ValidationError as error:
+            errors.append(_wrong_field(f"query.{name}", error))
+    if errors:
+        raise _problem(errors)
+    return kind(**values)
+
+
+async def body_of(request: Request, kind: Any) -> Any:
+    """Return the request's JSON as this type; the Problem names the field that does not fit."""
+    content = await request.body()
+    if content:
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            raise Problem(415, f"The body is '{media_type[:100]}'; send application/json.")
+    try:
+        return msgspec.json.decode(content or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        raise _problem([_wrong_field("body", error)]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _problem([WrongField("body", f"It is no JSON: {error}.")]) from None
+
+
+def _wrong_field(place: str, error: msgspec.ValidationError) -> WrongField:
+    found = _PLACE.fullmatch(str(error))
+    message, path = (str(error), "") if found is None else (found[1], found["path"] or "")
+    return WrongField(f"{place}{path}", f"{message}.")
+
+
+def _problem(errors: list[WrongField]) -> Problem:
+    said = "; ".join(f"{error.path}: {error.message}" for error in errors[:5])
+    return Problem(422, f"The request does not fit. {said}", errors=errors)

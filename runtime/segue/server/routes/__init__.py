@@ -1,0 +1,14 @@
+"""The table of routes: from it come the app, the OpenAPI document, and the test that each route is guarded.
+
+Each module has a table of its own; a new one is added to the list here.
+"""
+
+from segue.server.routes import documents, flow_runs
+from segue.server.routing import Route
+
+__all__ = ("TABLE",)
+
+TABLE: tuple[Route, ...] = (
+    *documents.ROUTES,
+    *flow_runs.ROUTES,
+)

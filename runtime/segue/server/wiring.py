@@ -1,0 +1,71 @@
+"""Wiring: the one place where the server's parts are built and joined, and taken apart in the reverse order."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from starlette.types import ASGIApp
+
+from segue.projection import RunProjection
+from segue.server.access import Access, OpenAccess
+from segue.settings import LoadedSettings
+from segue.store import Store
+from segue_events import Bus, Clock
+from segue_events.journal.sqlite import SqliteJournal
+from segue_events.stream.guard import Guard
+
+__all__ = ("Wiring", "wired")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """The parts of a server that is running.
+
+    `journal` writes, by way of `bus`; `store` reads on a connection of its own, so that no long look holds up the
+    stream. `started` is in µs since the epoch. `page` answers what no route does.
+    """
+
+    loaded: LoadedSettings
+    clock: Clock
+    journal: SqliteJournal
+    bus: Bus
+    store: Store
+    started: int
+    access: Access = field(default_factory=OpenAccess)
+    guard: Guard = field(default_factory=Guard)
+    page: ASGIApp | None = None
+
+
+@asynccontextmanager
+async def wired(
+    loaded: LoadedSettings,
+    clock: Clock,
+    *,
+    access: Access | None = None,
+    guard: Guard | None = None,
+    page: ASGIApp | None = None,
+) -> AsyncGenerator[Wiring]:
+    """Build the parts for these settings, in the present loop; JournalError says why the database cannot be used."""
+    settings = loaded.settings
+    projections = [RunProjection()]
+    async with AsyncExitStack() as stack:
+        journal = await stack.enter_async_context(
+            SqliteJournal(
+                settings.database, projections=projections, synchronous=settings.durability.upper(), clock=clock
+            )
+        )
+        reader = await stack.enter_async_context(
+            SqliteJournal(settings.database, projections=projections, read_only=True, clock=clock)
+        )
+        bus = await stack.enter_async_context(Bus(journal, clock))
+        yield Wiring(
+            loaded=loaded,
+            clock=clock,
+            journal=journal,
+            bus=bus,
+            store=Store(reader),
+            started=clock.now_us(),
+            access=access or OpenAccess(),
+            guard=guard or Guard(),
+            page=page,
+        )
