@@ -1,78 +1,126 @@
-"""Notifier: the subscriber that turns events into messages and brings them to every channel."""
+"""Notifier: the subscriber that turns events into messages and brings them to every target."""
 
-import logging
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from random import Random
 
 import anyio
+from msgspec.structs import replace
 
-from segue_events import Clock, Event
-from segue_notifiers.channel import Channel
-from segue_notifiers.cursors import Cursors
-from segue_notifiers.delivery import Delivery
-from segue_notifiers.lane import Lane, Source
-from segue_notifiers.message import Message
-from segue_notifiers.rule import Rule, concerns, decide
+from segue_events import Clock, Cursor, CursorError
+from segue_notifiers.actions import Act, not_yet
+from segue_notifiers.books import Books
+from segue_notifiers.errands import Errands
+from segue_notifiers.errors import InvalidChannel
+from segue_notifiers.herald import Compose, Herald
+from segue_notifiers.messages import compose
+from segue_notifiers.outbox.dispatcher import Dispatcher
+from segue_notifiers.outbox.lane import Attach, attach_nothing
+from segue_notifiers.outbox.route import Route
+from segue_notifiers.outbox.state import Kept, State
+from segue_notifiers.reader import Reader, Source
+from segue_notifiers.rules import Rule, check_all, filter_of
 from segue_notifiers.subject import Describe, describe_by_event
-
-LOGGER = logging.getLogger("segue.notifications")
 
 # How often one looks whether there is still nothing to do, before it counts as idle.
 IDLE_LOOKS = 5
 
+# What is due within so many µs is waited for: a day.
+NEAR = 24 * 3600 * 1_000_000
 
+# Seconds between two times that the place in the journal is kept.
+KEEP_EVERY = 0.2
+
+
+@dataclass
 class Notifier:
-    """One rule and its channels.
+    """Rules, and the targets of what they tell.
 
-    Each channel has a lane of its own, so one that hangs holds up no other, and nothing piles up in memory.
+    Messages are queued in the journal before anything is sent, and each target has a lane of its own. So at least once
+    and, as long as the process is not killed between a target's answer and its record, never twice. `describe` finds
+    what an event is about, `act` does the actions of rules, and `attach` fetches what goes with messages. Raises
+    InvalidRule for a rule that cannot work, InvalidChannel if two targets have the same name.
     """
 
-    def __init__(
-        self,
-        rule: Rule,
-        channels: Sequence[Channel],
-        *,
-        delivery: Delivery,
-        cursors: Cursors,
-        clock: Clock,
-        describe: Describe = describe_by_event,
-    ) -> None:
-        self._rule = rule
-        self._clock = clock
-        self._describe = describe
-        self._lanes = [Lane(channel, self._compose, delivery, cursors) for channel in channels]
+    rules: Sequence[Rule]
+    routes: Sequence[Route]
+    _: KW_ONLY
+    state: State
+    clock: Clock
+    random: Random
+    compose: Compose = compose
+    describe: Describe = describe_by_event
+    act: Act = not_yet
+    attach: Attach = attach_nothing
+
+    def __post_init__(self) -> None:
+        check_all(self.rules)
+        self._wanted = filter_of(self.rules)
+        for name, uses in Counter(route.name for route in self.routes).items():
+            if uses > 1:
+                raise InvalidChannel(f"{uses} targets are called {name!r}; give each of them a name of its own.")
 
     async def run(self, source: Source, idle: float | None = None) -> None:
-        """Tell until cancelled, or until for `idle` seconds nothing has come and nothing is on its way."""
+        """Tell until cancelled, until the bus ends, or until there was nothing to do for `idle` seconds.
+
+        There is something to do while messages wait for an attempt, or a rule for an instant within a day.
+        """
+        kept, head = await self.state.get(), await source.journal.head()
+        books = await Books.opened(self.rules, kept, source.journal, source.start)
+        dispatcher = Dispatcher(self.routes, self.clock, self.random, self.attach)
         async with anyio.create_task_group() as group:
-            for lane in self._lanes:
-                group.start_soon(lane.run, source, self._rule.filter)
+            errands = Errands(self.act, source.bus, self.clock, group)
+            await errands.recall(source.journal, books.cursor.seq)
+            await group.start(dispatcher.run, source.journal, source.bus, _cursor(kept.outbox, replace(head, seq=0)))
+            herald = Herald(self.routes, self.compose, self.describe)
+            reader = Reader({rule.name: rule for rule in self.rules}, books, herald, errands, source, self.clock)
+            group.start_soon(reader.keep_time)
+            group.start_soon(self._keep_often, reader, dispatcher)
             if idle is not None:
-                await self._until_idle(idle)
+                group.start_soon(self._end_when_idle, idle, reader, dispatcher, group.cancel_scope)
+            try:
+                await reader.read(self._wanted)
                 group.cancel_scope.cancel()
+            finally:
+                # How far one has come is to be known although the notifier is being stopped.
+                with anyio.CancelScope(shield=True):
+                    await self._keep(reader, dispatcher)
 
     async def pending(self, source: Source) -> bool:
         """Whether the journal holds events not yet looked at; to be asked while `run` does not run."""
-        for lane in self._lanes:
-            if await lane.pending(source, self._rule.filter):
-                return True
-        return False
+        books = await Books.opened(self.rules, await self.state.get(), source.journal, source.start)
+        return bool(await source.journal.read(books.cursor.seq, self._wanted, 1))
 
-    async def _until_idle(self, seconds: float) -> None:
+    async def _end_when_idle(
+        self, seconds: float, reader: Reader, dispatcher: Dispatcher, scope: anyio.CancelScope
+    ) -> None:
         looks = 0
         while looks < IDLE_LOOKS:
-            before = [lane.activity for lane in self._lanes]
-            await self._clock.sleep(seconds / IDLE_LOOKS)
-            quiet = before == [lane.activity for lane in self._lanes] and not any(lane.busy for lane in self._lanes)
-            looks = looks + 1 if quiet else 0
+            before = reader.batches
+            await self.clock.sleep(seconds / IDLE_LOOKS)
+            quiet = before == reader.batches and not dispatcher.busy and not self._waits(reader)
+            looks = looks + 1 if quiet and await reader.is_up_to_date() else 0
+        scope.cancel()
 
-    async def _compose(self, event: Event) -> Message | None:
-        now = self._clock.now_us()
-        if not concerns(self._rule, event, now):
-            return None
-        try:
-            subject = await self._describe(event)
-        except Exception:
-            # A message with fewer words is better than none.
-            LOGGER.exception("The subject of %s %s cannot be described.", event.kind, event.subject)
-            subject = await describe_by_event(event)
-        return decide(self._rule, event, subject, now)
+    def _waits(self, reader: Reader) -> bool:
+        due = reader.books.next_due()
+        return due is not None and due < self.clock.now_us() + NEAR
+
+    async def _keep_often(self, reader: Reader, dispatcher: Dispatcher) -> None:
+        while True:
+            await reader.moved()
+            await self._keep(reader, dispatcher)
+            await self.clock.sleep(KEEP_EVERY)
+
+    async def _keep(self, reader: Reader, dispatcher: Dispatcher) -> None:
+        places = reader.places()
+        if places is not None:
+            await self.state.put(Kept(places, str(dispatcher.resume())))
+
+
+def _cursor(text: str, otherwise: Cursor) -> Cursor:
+    try:
+        return Cursor.parse(text)
+    except CursorError:
+        return otherwise

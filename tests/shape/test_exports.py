@@ -6,7 +6,8 @@ import pytest
 
 EXPORTS = {
     "segue": """
-        Flow State Task __version__ allow_failure flow get_run_logger opaque quote tags task unmapped
+        Flow State Task __version__ allow_failure flow get_run_logger notify_on_failure opaque quote tags
+        task unmapped
     """,
     "segue_events": """
         Bus BusClosed BusStatistics Clock Cursor CursorError CursorReset Event EventsError Filter
@@ -16,8 +17,14 @@ EXPORTS = {
         pack_id to_cloudevent unpack_id
     """,
     "segue_notifiers": """
-        AppriseChannel Attempts Channel CursorFile Cursors Delivery InvalidChannel LogChannel
-        Message NotDelivered Notifier NotifierError Rule Source Subject decide
+        Act Action ActionFailed Actions AppriseChannel Attachment CallFunction CallWebhook
+        ChangePool ChangeRun ChangeSchedule Channel Composed Compound Condition Daily
+        DeliveryLine DeliveryLog Describe DiscordChannel EmailChannel Escalation Firing
+        Forbidden InvalidChannel InvalidRule InvalidTemplate LogChannel Match MemoryState
+        Message News NotDelivered Notifier NotifierError Notify Pace Policy Proactive Quiet Rate
+        Reactive Route Rule RuleBook RunDeployment Sequence SlackChannel Source State StateFile
+        Subject Target TeamsChannel Template TerminalChannel WebhookChannel channel_of check
+        check_all compose
     """,
 }
 

@@ -8,7 +8,8 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 from msgspec.structs import replace
 
-from segue_events import Bus, Clock, Cursor, CursorReset, Event, Journal, JournalError
+from segue_events import Bus, Clock, Cursor, CursorReset, Event, Journal
+from segue_notifiers.outbox.durable import until_durable
 from segue_notifiers.outbox.fold import Outbox
 from segue_notifiers.outbox.lane import Attach, Desk, Lane, attach_nothing
 from segue_notifiers.outbox.records import DELIVERIES, dead
@@ -18,9 +19,6 @@ LOGGER = logging.getLogger("segue.notifications")
 
 # Events of one read from the journal.
 PAGE = 1000
-
-# Seconds between two looks whether the journal takes records again.
-JOURNAL_PAUSE = 1.0
 
 NO_TARGET = "There is no target of this name any more."
 
@@ -40,31 +38,27 @@ class Dispatcher:
         self._outbox = Outbox()
         self._lanes: dict[str, Lane] = {}
         self._moved = anyio.Event()
+        self._position = Cursor("", 0, 0)
 
     @property
     def busy(self) -> bool:
         """Whether something is on its way, or waits for its next attempt."""
         return any(target in self._routes for target in self._outbox.targets())
 
-    @property
-    def seq(self) -> int:
-        """The seq of the last event of messages that was looked at."""
-        return self._outbox.seq
-
-    def resume(self) -> int:
-        """Return the seq after which the next dispatcher has to begin."""
-        return self._outbox.resume()
+    def resume(self) -> Cursor:
+        """Return the cursor after which the next dispatcher has to begin."""
+        return replace(self._position, seq=self._outbox.resume())
 
     async def run(
         self, journal: Journal, bus: Bus, after: Cursor, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
     ) -> None:
         """Send until cancelled, beginning with what was queued after the cursor."""
         self._outbox, self._lanes = Outbox(), dict[str, Lane]()
-        position = await self._catch_up(journal, after)
+        self._position = await self._catch_up(journal, after)
         task_status.started()
         desk = Desk(clock=self._clock, random=self._random, record=lambda event: self._record(bus, event),
                     attach=self._attach)  # fmt: skip
-        async with bus.subscribe(DELIVERIES, after=position) as events, anyio.create_task_group() as group:
+        async with bus.subscribe(DELIVERIES, after=self._position) as events, anyio.create_task_group() as group:
             self._bury(bus)
             self._wake(desk, group, self._outbox.targets())
             async for batch in events:
@@ -73,6 +67,7 @@ class Dispatcher:
                 self._moved.set()
                 self._moved = anyio.Event()
                 self._wake(desk, group, self._outbox.targets())
+            group.cancel_scope.cancel()
 
     async def _catch_up(self, journal: Journal, after: Cursor) -> Cursor:
         """Take in what happened before; return the cursor after it."""
@@ -87,7 +82,9 @@ class Dispatcher:
             for event in page:
                 self._outbox.apply(event)
             seq = page[-1].seq
-        return replace(head, seq=max(head.seq, seq))
+        position = replace(head, seq=max(head.seq, seq))
+        self._outbox.skip(position.seq)
+        return position
 
     def _wake(self, desk: Desk, group: TaskGroup, targets: Iterable[str]) -> None:
         for target in targets:
@@ -109,13 +106,6 @@ class Dispatcher:
 
     async def _record(self, bus: Bus, event: Event) -> None:
         bus.publish(event)
-        while True:
-            try:
-                await bus.flushed()
-                break
-            except JournalError as error:
-                # The bus keeps the record and tries again. What cannot be recorded would be sent again, so no more is.
-                LOGGER.warning("Nothing is sent until the journal can be written. %s", error)
-                await self._clock.sleep(JOURNAL_PAUSE)
+        await until_durable(bus, self._clock)
         while self._outbox.seq < event.seq:
             await self._moved.wait()

@@ -31,6 +31,10 @@ class Outbox:
         elif event.kind in (SENT, DEAD):
             self._remove(str(event.payload.get("message")))
 
+    def skip(self, seq: int) -> None:
+        """Note that no event of messages up to this seq is left to be seen."""
+        self.seq = max(self.seq, seq)
+
     def queue(self, target: str) -> Queue:
         """Return what waits for the target; it changes with the outbox."""
         return self._queues.setdefault(target, Queue())

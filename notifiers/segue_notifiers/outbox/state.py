@@ -44,6 +44,21 @@ class State(Protocol):
         ...
 
 
+class MemoryState:
+    """A state for as long as the object lasts."""
+
+    def __init__(self) -> None:
+        self.kept = NOTHING
+
+    async def get(self) -> Kept:
+        """What was put last; nothing if nothing was."""
+        return self.kept
+
+    async def put(self, kept: Kept) -> None:
+        """Keep it in memory."""
+        self.kept = kept
+
+
 class StateFile:
     """A JSON file that only its owner may read, replaced as a whole at each change.
 

@@ -1,8 +1,7 @@
-"""What lasts as long as the object: a channel and cursors in memory."""
+"""MemoryChannel: a channel that lasts as long as the object."""
 
 import anyio
 
-from segue_events import Cursor
 from segue_notifiers.errors import NotDelivered
 from segue_notifiers.message import Message
 
@@ -28,18 +27,3 @@ class MemoryChannel:
         if self.attempts <= self._refusals:
             raise NotDelivered(f"refusal {self.attempts}")
         self.messages.append(message)
-
-
-class MemoryCursors:
-    """Cursors that last as long as the object."""
-
-    def __init__(self) -> None:
-        self.cursors: dict[str, Cursor] = {}
-
-    async def get(self, lane: str) -> Cursor | None:
-        """The cursor put last."""
-        return self.cursors.get(lane)
-
-    async def put(self, lane: str, cursor: Cursor) -> None:
-        """Keep the cursor."""
-        self.cursors[lane] = cursor

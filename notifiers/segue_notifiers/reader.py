@@ -1,0 +1,134 @@
+"""Reader: asks the rules what is to be told of each event, puts it into the outbox, and keeps how far it has come."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import anyio
+
+from segue_events import Bus, Clock, Cursor, Event, Filter, Journal, PayloadError, Subscription
+from segue_notifiers.books import Books
+from segue_notifiers.errands import Errands
+from segue_notifiers.firing import Firing, News
+from segue_notifiers.herald import Herald
+from segue_notifiers.outbox.bell import Bell
+from segue_notifiers.outbox.durable import until_durable
+from segue_notifiers.outbox.state import Place
+from segue_notifiers.rules import Notify, Rule
+from segue_notifiers.subject import describe_by_event
+
+LOGGER = logging.getLogger("segue.notifications")
+
+# Seconds between two looks whether all that was committed has been seen.
+GLANCE = 0.02
+
+
+class Source(NamedTuple):
+    """Where events come from; `start` is the position before the first one for rules that have seen none yet."""
+
+    journal: Journal
+    bus: Bus
+    start: Cursor
+
+
+@dataclass
+class Reader:
+    """Reads what the rules want, from where they stopped.
+
+    A batch is done once what it queues is durable; only then may its place be kept. So a process that dies reckons
+    some events again, with the same ids for what is to be told, and the journal keeps each id once.
+    """
+
+    rules: Mapping[str, Rule]
+    books: Books
+    herald: Herald
+    errands: Errands
+    source: Source
+    clock: Clock
+    batches: int = 0
+    _underway: int = 0
+    _turn: anyio.Lock = field(default_factory=anyio.Lock)
+    _moved: anyio.Event = field(default_factory=anyio.Event)
+    _events: Subscription | None = None
+
+    def __post_init__(self) -> None:
+        self._bell = Bell(self.clock)
+
+    async def read(self, wanted: Filter) -> None:
+        """Take in events until the bus ends."""
+        async with self.source.bus.subscribe(wanted, after=self.books.cursor) as self._events:
+            async for batch in self._events:
+                # At once: from here on the subscription's cursor is after what has not been seen yet.
+                self._underway += 1
+                async with self._turn:
+                    await self._tell([firing for event in batch for firing in await self._see(event)])
+                self._done()
+
+    async def keep_time(self) -> None:
+        """Tell what time alone brings, until cancelled."""
+        while True:
+            due = self.books.next_due()
+            seconds = None if due is None else (due - self.clock.now_us()) / 1_000_000
+            if seconds is None or seconds > 0:
+                await self._bell.wait(seconds)
+            elif await self.is_up_to_date():
+                self._underway += 1
+                async with self._turn:
+                    await self._tell(self.books.due(self.clock.now_us()))
+                self._done()
+            else:
+                # What would be said to be missing may be among what was not seen yet.
+                await self.clock.sleep(GLANCE)
+
+    async def is_up_to_date(self) -> bool:
+        """Whether all that is committed has been seen, and all that was to be done of it is done."""
+        head = await self.source.journal.head()
+        return self._is_settled() and self._events is not None and self._events.cursor.seq >= head.seq
+
+    async def moved(self) -> None:
+        """Wait until there is a place to be kept: more has been seen, and what was to be done of it is done."""
+        await self._moved.wait()
+        self._moved = anyio.Event()
+        await self.errands.done()
+
+    def places(self) -> tuple[Place, ...] | None:
+        """Return how far each rule has come; None while something is under way, so that it would be done again."""
+        if self._events is None or not self._is_settled():
+            return None
+        self.books.move(self._events.cursor)
+        return self.books.places()
+
+    def _is_settled(self) -> bool:
+        return not self._underway and not self.errands.active
+
+    def _done(self) -> None:
+        self._underway -= 1
+        self.batches += 1
+        self._bell.ring()
+        self._moved.set()
+
+    async def _see(self, event: Event) -> list[Firing]:
+        if not self.books.wants(event):
+            return []
+        describe = self.herald.described if self.books.needs_subject(event) else describe_by_event
+        return self.books.see(News(event, await describe(event)), self.clock.now_us())
+
+    async def _tell(self, firings: Sequence[Firing]) -> None:
+        for firing in firings:
+            for event in await self.herald.messages(self.rules[firing.rule], firing, self.clock.now_us()):
+                self._publish(event)
+        if firings:
+            await until_durable(self.source.bus, self.clock)
+        for firing in firings:
+            for number, action in enumerate(self.rules[firing.rule].actions):
+                # A reminder, a digest or good news is for people only.
+                if not isinstance(action, Notify) and firing.reason in ("matched", "missing"):
+                    self.errands.start(action, number, firing)
+
+    def _publish(self, event: Event) -> None:
+        try:
+            self.source.bus.publish(event)
+        except PayloadError as error:
+            # One message that no journal can hold must not keep the others from being told.
+            LOGGER.error("A message of rule %s cannot be told: %s", event.payload["rule"], error)
