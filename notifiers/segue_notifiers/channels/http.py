@@ -213,8 +213,10 @@ def _client(timeout: float) -> httpx2.AsyncClient:
     import httpx2  # noqa: PLC0415
 
     return httpx2.AsyncClient(
-        # A proxy of the environment would connect to addresses that were never checked.
+        # A proxy of the environment would connect to addresses that were never checked; but certificates of one's own
+        # (SSL_CERT_FILE) count.
         trust_env=False,
+        verify=httpx2.create_ssl_context(trust_env=True),
         follow_redirects=False,
         timeout=httpx2.Timeout(timeout),
         limits=httpx2.Limits(max_keepalive_connections=0),

@@ -70,3 +70,35 @@ def test_saving_a_url_that_apprise_does_not_know() -> None:
         check(target(f"slak://{CANARY}"), Policy())
 
     assert CANARY not in str(invalid.value)
+
+
+def test_a_list_of_schemes_counts_for_a_services_own_page_too() -> None:
+    page = target("https://hooks.slack.com/services/T1/B1/X1")
+
+    channel_of(page, Policy(schemes=("slack",)))
+    with pytest.raises(Forbidden, match="ops may not use slack://"):
+        channel_of(page, Policy(schemes=("https",)))
+
+
+def test_a_list_of_schemes_counts_for_what_apprise_makes_of_a_page() -> None:
+    page = target("https://webhook.site/00000000-0000")
+
+    with pytest.raises(InvalidChannel, match="webhook\\+https://"):
+        check(page, Policy(schemes=("slack",)))
+
+
+@pytest.mark.parametrize(
+    "url", ["json://127.0.0.1/", "mailto://me:pass@localhost:25/?to=a@x.test", "ntfys://127.0.0.1/x"]
+)
+def test_saving_what_apprise_would_connect_to_a_forbidden_host(url: str) -> None:
+    check(target(url), LOOPBACK)
+    with pytest.raises(Forbidden, match="ops leads to this machine"):
+        check(target(url), Policy())
+
+
+def test_a_token_is_not_taken_for_a_host() -> None:
+    """It would be asked for in DNS."""
+    channel = channel_of(target("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#ops"), Policy())
+
+    assert isinstance(channel, AppriseChannel)
+    assert channel.load() == []
