@@ -1,0 +1,172 @@
+// What the API says, as far as the page reads it; instants are RFC 3339 texts in UTC.
+
+export type StateType =
+  | "SCHEDULED"
+  | "PENDING"
+  | "RUNNING"
+  | "PAUSED"
+  | "CANCELLING"
+  | "COMPLETED"
+  | "FAILED"
+  | "CRASHED"
+  | "CANCELLED";
+
+export interface State {
+  type: StateType;
+  name: string;
+  message: string;
+  timestamp: string;
+}
+
+export interface StateChange extends State {
+  seq: number;
+  reason: string;
+  due: string | null;
+}
+
+interface Run {
+  id: string;
+  name: string;
+  tags: string[];
+  parent_id: string | null;
+  epoch: number;
+  state: State;
+  run_count: number;
+  created: string | null;
+  started: string | null;
+  ended: string | null;
+  // In seconds, null before the end.
+  duration: number | null;
+}
+
+export type Counts = Partial<Record<StateType, number>>;
+
+export interface FlowRun extends Run {
+  flow_name: string;
+  flow_version: string;
+  root_id: string | null;
+  task_counts: Counts;
+}
+
+export interface FlowRunDetails extends FlowRun, Outcome {
+  parameters: Record<string, unknown>;
+  pid: number | null;
+  entrypoint: string;
+}
+
+export interface TaskRun extends Run {
+  task_name: string;
+  flow_run_id: string | null;
+  upstream: string[];
+}
+
+export interface TaskRunDetails extends TaskRun, Outcome {
+  step_key: string;
+  cache_key: string | null;
+}
+
+interface Outcome {
+  has_result: boolean;
+  result: unknown;
+  stored_result: Record<string, unknown> | null;
+  error: { type: string; message: string; traceback: string } | null;
+}
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+export interface Count {
+  counts: Counts;
+  total: number;
+}
+
+export interface Bucket {
+  start: string;
+  end: string;
+  counts: Counts;
+}
+
+export interface GraphNode {
+  id: string;
+  kind: "task-run" | "flow-run";
+  name: string;
+  label: string;
+  parent_id: string | null;
+  state: State;
+  run_count: number;
+  created: string | null;
+  started: string | null;
+  ended: string | null;
+}
+
+export interface GraphEdge {
+  source: string;
+  target: string;
+  kind: "upstream" | "parent";
+}
+
+export interface Graph {
+  nodes: GraphNode[];
+  edges: GraphEdge[];
+  next: string | null;
+}
+
+export interface LogLine {
+  seq: number;
+  occurred: string;
+  level: number;
+  level_name: string;
+  logger: string;
+  message: string;
+  flow_run_id: string | null;
+  task_run_id: string | null;
+}
+
+// As the page holds it: `occurred` in microseconds since the epoch.
+export interface SegueEvent {
+  seq: number;
+  id: string;
+  occurred: number;
+  kind: string;
+  run: string;
+  subject: string;
+  payload: Record<string, unknown>;
+}
+
+export interface FlowSummary {
+  name: string;
+  counts: Counts;
+  total: number;
+  runs_per_day: number;
+  last_run: FlowRun | null;
+}
+
+export interface Setting {
+  name: string;
+  variable: string;
+  value: string | null;
+  source: string;
+  help: string;
+  secret: boolean;
+}
+
+export interface Statistics {
+  journal: Record<string, number>;
+  bus: Record<string, number>;
+  memory_bytes: number;
+  started: string;
+}
+
+export interface BulkAnswer {
+  outcomes: { id: string; status: number; detail: string }[];
+}
+
+export interface Me {
+  authenticated: boolean;
+  required: boolean;
+  name: string;
+  scope: "" | "read" | "run" | "admin";
+  csrf: string;
+}

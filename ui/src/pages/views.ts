@@ -1,0 +1,30 @@
+// Which view a path shows, and what it is called; each is loaded when it is first asked for.
+import type { Component } from "svelte";
+
+const VIEWS: Record<string, () => Promise<{ default: Component }>> = {
+  "": () => import("./Dashboard.svelte"),
+  runs: () => import("./Runs.svelte"),
+  run: () => import("./Run.svelte"),
+  flows: () => import("./Flows.svelte"),
+  flow: () => import("./Flow.svelte"),
+  events: () => import("./Events.svelte"),
+  settings: () => import("./Settings.svelte"),
+};
+
+export async function view(path: readonly string[]): Promise<Component> {
+  const load = VIEWS[name(path)] ?? (() => import("./Lost.svelte"));
+  return (await load()).default;
+}
+
+export function title(path: readonly string[]): string {
+  const first = path[0] ?? "";
+  if (path.length > 1) return path[1]!;
+  return first === "" ? "Dashboard" : first.charAt(0).toUpperCase() + first.slice(1);
+}
+
+function name(path: readonly string[]): string {
+  const first = path[0] ?? "";
+  if (path.length > 1 && first === "runs") return "run";
+  if (path.length > 1 && first === "flows") return "flow";
+  return first;
+}

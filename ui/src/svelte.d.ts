@@ -1,0 +1,6 @@
+// What a plain module sees of a component.
+declare module "*.svelte" {
+  import type { Component } from "svelte";
+  const component: Component;
+  export default component;
+}
