@@ -33,6 +33,11 @@ class Index:
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = [(rule, [CompiledMatch(match) for match in matches_of(rule)]) for rule in rules]
         self._kinds: dict[str, _Kind] = {}
+        # By the kinds they name, and those that have to be asked about every kind.
+        self._by_name: dict[str, list[int]] = {}
+        self._by_glob: list[int] = []
+        for number, (_, matches) in enumerate(self._rules):
+            self._enter(number, matches)
 
     def find(self, news: News) -> Iterable[int]:
         """Return the numbers of the rules that have to see the news, in their order."""
@@ -61,9 +66,20 @@ class Index:
                 self._kinds[name] = kind
         return kind
 
+    def _enter(self, number: int, matches: list[CompiledMatch]) -> None:
+        names: set[str] = set()
+        for match in matches:
+            if match.names is None:
+                self._by_glob.append(number)
+                return
+            names |= match.names
+        for name in names:
+            self._by_name.setdefault(name, []).append(number)
+
     def _made(self, name: str) -> _Kind:
         kind = _Kind()
-        for number, (rule, matches) in enumerate(self._rules):
+        for number in sorted({*self._by_glob, *self._by_name.get(name, ())}):
+            rule, matches = self._rules[number]
             keys = [match.keys for match in matches if match.kinds(name)]
             if not keys:
                 continue

@@ -38,6 +38,11 @@ class CompiledMatch:
         self._tests = tuple(self._tests_of(match))
 
     @property
+    def names(self) -> frozenset[str] | None:
+        """The only kinds that can match; None where globs leave more of them open."""
+        return self._kinds.exact
+
+    @property
     def keys(self) -> frozenset[tuple[str, str]] | None:
         """Facets with their values, one of which all fitting news have (as in `keys_of`); None where it is open."""
         for facet, globs in (("flow", self._flows), ("deployment", self._deployments), ("tag", self._tags)):

@@ -8,6 +8,7 @@ from segue_notifiers.rules.cause import KEPT, microseconds
 from segue_notifiers.rules.identity import firing_id
 from segue_notifiers.rules.quiet import quiet_until, worse
 from segue_notifiers.rules.rule import Rule
+from segue_notifiers.rules.timers import earlier
 
 
 class Digest(msgspec.Struct):
@@ -61,6 +62,8 @@ class Pacer:
     def due(self, memory: PaceMemory, now: int) -> list[Firing]:
         """Return the digests whose time has come."""
         told: list[Firing] = []
+        if memory.above is None and memory.quiet is None:
+            return told
         for digest in self._ended(memory, now):
             firing = self._firing(digest, now)
             until = quiet_until(self._rule.quiet, firing.severity, now)
@@ -72,7 +75,8 @@ class Pacer:
 
     def next_due(self, memory: PaceMemory) -> int | None:
         """The instant (µs) of the next digest; None if there is nothing to be told in one."""
-        return min((digest.until for digest in (memory.above, memory.quiet) if digest is not None), default=None)
+        above, quiet = memory.above, memory.quiet
+        return earlier(above and above.until, quiet and quiet.until)
 
     def _ended(self, memory: PaceMemory, now: int) -> list[Digest]:
         """Take out the digests whose time has come."""
@@ -82,7 +86,7 @@ class Pacer:
             memory.quiet = None
         if memory.above is not None and memory.above.until <= now:
             ended.append(memory.above)
-            memory.above, memory.begun = None, 0
+            memory.above = None
         return ended
 
     def _is_above(self, memory: PaceMemory, now: int) -> bool:

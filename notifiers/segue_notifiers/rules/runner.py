@@ -15,7 +15,7 @@ from segue_notifiers.rules.identity import firing_id
 from segue_notifiers.rules.match import CompiledMatch, is_part
 from segue_notifiers.rules.pacing import Pacer
 from segue_notifiers.rules.rule import Rule
-from segue_notifiers.rules.timers import Timers
+from segue_notifiers.rules.timers import Timers, earlier
 
 
 class Runner:
@@ -72,8 +72,8 @@ class Runner:
 
     def next_due(self) -> int | None:
         """The instant at which `due` has something to say."""
-        dues = (self._timers.next(), self._pacer.next_due(self._memory.pace), self._escalator.next_due())
-        return min((due for due in dues if due is not None), default=None)
+        groups = earlier(self._timers.next(), self._pacer.next_due(self._memory.pace))
+        return earlier(groups, self._escalator.next_due())
 
     # --- what people ask for ---
 
@@ -207,10 +207,8 @@ class Runner:
         self._set_timer(group)
 
     def _set_timer(self, group: Group) -> None:
-        dues = [self._watch.next_due(group.memory)]
-        if group.pending is not None:
-            dues.append(group.still_at)
-        self._timers.set(group.key, min((due for due in dues if due is not None), default=None))
+        still_at = None if group.pending is None else group.still_at
+        self._timers.set(group.key, earlier(still_at, self._watch.next_due(group.memory)))
 
 
 def _remembered(rule: Rule, snapshot: bytes | None) -> RuleMemory:

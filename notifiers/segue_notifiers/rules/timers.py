@@ -10,6 +10,13 @@ Key = TypeVar("Key", bound=Hashable)
 _OUTDATED = 64
 
 
+def earlier(one: int | None, other: int | None) -> int | None:
+    """Return the earlier of two instants, of which None never comes."""
+    if one is None or (other is not None and other < one):
+        return other
+    return one
+
+
 class Timers(Generic[Key]):
     """One instant (µs) per key."""
 
@@ -35,9 +42,10 @@ class Timers(Generic[Key]):
 
     def next(self) -> int | None:
         """The earliest instant; None if there is none."""
-        while self._heap and self._at.get(self._heap[0][2]) != self._heap[0][0]:
-            heappop(self._heap)
-        return self._heap[0][0] if self._heap else None
+        heap = self._heap
+        while heap and self._at.get(heap[0][2]) != heap[0][0]:
+            heappop(heap)
+        return heap[0][0] if heap else None
 
     def take(self, now: int) -> list[Key]:
         """Take out the keys whose instant has come, the earliest first."""

@@ -21,7 +21,8 @@ def test_so_many_events_within_the_time_fire_and_counting_begins_anew() -> None:
     [firing] = story.happens(60, "c")
 
     assert (firing.count, names([firing])) == (3, [("a", "b", "c")])
-    assert story.happens(61) + story.happens(62) == []
+    assert story.happens(61, "d") + story.happens(62, "e") == []
+    assert names(story.happens(63, "f")) == [("d", "e", "f")]
 
 
 def test_events_that_are_too_far_apart_do_not_count_together() -> None:
