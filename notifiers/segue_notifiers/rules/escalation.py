@@ -14,8 +14,9 @@ from segue_notifiers.rules.timers import Timers
 
 Key = tuple[str, ...]
 
-# So many alarms of a rule can be pending; if there are more, those that began first are given up.
+# So many alarms of a rule can be pending; if there are more, so many of those that began first are given up.
 MAX_ALARMS = 10_000
+GIVEN_UP = 1_000
 
 
 class Alarm(msgspec.Struct):
@@ -48,7 +49,8 @@ class Escalator:
         if not self._steps or firing.reason == "recovered" or firing.group in self._alarms:
             return
         if len(self._alarms) >= MAX_ALARMS:
-            self.stop(next(iter(self._alarms)))
+            for oldest in list(self._alarms)[:GIVEN_UP]:
+                self.stop(oldest)
         alarm = self._alarms[firing.group] = Alarm(firing=firing, since=now)
         self._set_timer(alarm)
 

@@ -257,3 +257,12 @@ def test_of_too_many_groups_the_oldest_are_forgotten() -> None:
 
     groups = story.book.status()[0].open_groups
     assert (len(groups), groups[-1]) == (9_000, ("10000",))
+
+
+def test_of_too_many_alarms_the_oldest_are_given_up() -> None:
+    story = Story(rule(for_each=("run",), escalate=ESCALATE))
+    for number in range(10_001):
+        story.happens(number / 100_000, run=str(number))
+
+    told = story.passes(3600)
+    assert (len(told), told[0].group) == (9_001, ("1000",))

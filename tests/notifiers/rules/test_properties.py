@@ -25,7 +25,7 @@ from segue_notifiers.rules import (
     Sequence,
 )
 
-from .story import COMPLETED, FAILED, Story, names, rule
+from .story import COMPLETED, FAILED, Story, at, names, rule
 
 RUNNING = Match(kinds=("flow-run.running",))
 KINDS = ("flow-run.failed", "flow-run.completed", "flow-run.running")
@@ -246,3 +246,16 @@ def test_what_is_reckoned_anew_after_a_crash_has_the_same_ids(
     story.book = RuleBook(story.rules, snapshot)
 
     assert batch(now + later) == ids
+
+
+@given(rules, steps(longest=100, late=10), st.integers(0, 3 * DAY))
+def test_what_was_due_is_done_at_once(one: Rule, happenings: list[Step], slept: int) -> None:
+    story = Story(one)
+    for number, (step, now) in enumerate(zip(happenings, times_of(happenings), strict=True)):
+        story.happens(now, str(number), step.kind, run=step.run)
+    now = at(sum(step.after for step in happenings) + slept)
+
+    story.book.due(now)
+
+    due = story.book.next_due()
+    assert due is None or due > now
