@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from segue.flows import Flow as Flow
     from segue.flows import flow as flow
     from segue.logging import get_run_logger as get_run_logger
+    from segue.notify.on_failure import notify_on_failure as notify_on_failure
     from segue.states import State as State
     from segue.tasks import Task as Task
     from segue.tasks import task as task
@@ -29,6 +30,7 @@ _HOMES = {
     "allow_failure": "segue.annotations",
     "flow": "segue.flows",
     "get_run_logger": "segue.logging",
+    "notify_on_failure": "segue.notify.on_failure",
     "opaque": "segue.annotations",
     "quote": "segue.annotations",
     "tags": "segue.context",
@@ -53,6 +55,7 @@ __all__ = (
     "allow_failure",
     "flow",
     "get_run_logger",
+    "notify_on_failure",
     "opaque",
     "quote",
     "tags",

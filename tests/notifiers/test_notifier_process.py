@@ -1,41 +1,63 @@
-"""How the notifier's process ends, and what it makes of URLs."""
+"""How the notifier's process ends, and what is made of what is configured."""
 
 from pathlib import Path
 from random import Random
 
 import anyio
+import pytest
 
+from segue.notify.assignment import Assignment
 from segue.notify.lock import NotifierLock
-from segue.notify.process import RULE, channels_of, tell_and_unlock
+from segue.notify.registrations import Alert, Registrations
+from segue.notify.sources import Sources
+from segue.notify.tenure import tell_and_unlock
+from segue.notify.watch import FAILURES, UNKNOWN, Watch, watch_of
+from segue.notify.wiring import EVERYONE, BrokenChannel, channel_for
+from segue.settings import Settings
 from segue_events import Bus, Event
 from segue_events.journal.memory import MemoryJournal
 from segue_events.testing import FakeClock
-from segue_notifiers import AppriseChannel, Attempts, Delivery, LogChannel, Notifier, Source
-from segue_notifiers.testing import MemoryChannel, MemoryCursors
+from segue_notifiers.channels.log_channel import LogChannel
+from segue_notifiers.channels.outbound import Policy
+from segue_notifiers.errors import InvalidChannel
+from segue_notifiers.notifier import Notifier
+from segue_notifiers.outbox.route import Route
+from segue_notifiers.outbox.state import MemoryState
+from segue_notifiers.reader import Source
+from segue_notifiers.rules import Match, Reactive, Rule
+from segue_notifiers.target import Target
+from segue_notifiers.testing import MemoryChannel
+
+CANARY = "c4n4ry-t0ken"
+RULE = Rule(name="failures", when=Reactive(on=Match(kinds=("flow-run.failed",))))
 
 
-class Surprised(Notifier):
-    """A failure is committed after its lanes have stopped, and before the last look."""
+class Surprised:
+    """Tells; a failure is committed after it has stopped, and before the last look."""
 
-    bus: Bus
-    surprises = 1
+    def __init__(self, notifier: Notifier, source: Source) -> None:
+        self._notifier = notifier
+        self._source = source
+        self._surprises = 1
 
-    async def pending(self, source: Source) -> bool:
-        if self.surprises:
-            self.surprises -= 1
-            self.bus.publish(Event(kind="flow-run.failed", run="late", subject="late", occurred=10**18))
-            await self.bus.flushed()
-        return await super().pending(source)
+    async def run(self) -> None:
+        await self._notifier.run(self._source, 5)
+
+    async def pending(self) -> bool:
+        if self._surprises:
+            self._surprises -= 1
+            self._source.bus.publish(Event(kind="flow-run.failed", run="late", subject="late", occurred=10**18))
+            await self._source.bus.flushed()
+        return await self._notifier.pending(self._source)
 
 
 async def end(channel: MemoryChannel, lock: NotifierLock) -> None:
     """Let a notifier come to its end, with a failure in the last moment."""
     clock = FakeClock()
     async with MemoryJournal(clock) as journal, Bus(journal, clock) as bus, anyio.create_task_group() as group:
-        delivery = Delivery(bus.publish, clock, Attempts(), Random())
-        notifier = Surprised(RULE, [channel], delivery=delivery, cursors=MemoryCursors(), clock=clock)
-        notifier.bus = bus
-        group.start_soon(tell_and_unlock, notifier, Source(journal, bus, await journal.head()), lock, 5)
+        notifier = Notifier([RULE], [Route(channel=channel)], state=MemoryState(), clock=clock, random=Random(1))
+        telling = Surprised(notifier, Source(journal, bus, await journal.head()))
+        group.start_soon(tell_and_unlock, telling, lock)
         await clock.advance(30)
 
 
@@ -72,8 +94,80 @@ def test_a_lock_is_one_holder_s(tmp_path: Path) -> None:
         assert second.acquire()
 
 
-def test_channels_are_named_by_their_schemes_and_numbers() -> None:
-    channels = channels_of(["slack://a/b/c", "log://", "SLACK://d/e/f", "t0ken"])
+def test_an_assignment_goes_over_whole_and_shows_no_url(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, notify_urls=(f"json://{CANARY}",), notify_allow_networks=("10.0.0.0/8",))
+    assignment = Assignment(settings=settings, folder=tmp_path / "project", since=7)
 
-    assert [channel.name for channel in channels] == ["slack-1", "log-1", "slack-2", "url-1"]
-    assert [type(channel) for channel in channels] == [AppriseChannel, LogChannel, AppriseChannel, AppriseChannel]
+    assert Assignment.decode(assignment.encode()) == assignment
+    assert CANARY not in repr(assignment)
+
+
+def test_a_target_has_the_channel_of_its_url() -> None:
+    channel = channel_for(Target(name="ops", url="log://"), Policy(), FakeClock())
+
+    assert isinstance(channel, LogChannel)
+
+
+@pytest.mark.parametrize("url", [CANARY, "webhook+http://127.0.0.1:1/", "json://${NOWHERE}/", f"syslog://{CANARY}"])
+async def test_a_target_that_cannot_work_says_so_for_each_message(url: str) -> None:
+    channel = channel_for(Target(name="ops", url=url), Policy(schemes=("webhook",)), FakeClock(), environ={})
+
+    if isinstance(channel, BrokenChannel):
+        with pytest.raises(InvalidChannel, match="ops") as raised:
+            await channel.open()
+        assert CANARY not in str(raised.value)
+    else:
+        assert url.startswith("webhook")
+
+
+def test_without_rules_failures_wake_the_notifier(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, notify_urls=("log://",))
+
+    assert watch_of(settings, Sources.of(settings, tmp_path)) == Watch(kinds=FAILURES)
+
+
+def test_rules_wake_it_for_what_they_look_at_once_it_has_read_them(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    settings.notify_file.write_text("rules: {mine: {on: 'flow-run.completed'}}")
+    sources = Sources.of(settings, tmp_path / "project")
+    left = Watch(kinds=("flow-run.completed",), files=sources.stamps())
+
+    before = watch_of(settings, sources)
+    left.write(settings)
+    after = watch_of(settings, sources)
+    settings.notify_file.write_text("rules: {mine: {on: 'flow-run.cancelled'}}")
+
+    assert (before, after, watch_of(settings, sources)) == (UNKNOWN, left, UNKNOWN)
+
+
+def test_a_project_s_toml_that_is_about_other_things_wakes_nobody(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    (tmp_path / "segue.toml").write_text("[other]\n")
+
+    assert not Sources.of(settings, tmp_path).any()
+
+
+def test_what_is_left_is_private_and_left_once(tmp_path: Path) -> None:
+    registrations = Registrations(tmp_path / "left")
+    alert = Alert(noun="flow", name="etl", ending="failed", urls=(f"json://{CANARY}",))
+
+    registrations.leave(alert)
+    registrations.leave(alert)
+
+    [file] = registrations.folder.iterdir()
+    assert (file.stat().st_mode & 0o777, registrations.folder.stat().st_mode & 0o777) == (0o600, 0o700)
+    [found] = registrations.found(0)
+    assert found.registration == alert
+    assert CANARY not in repr(found)
+
+
+def test_what_was_left_long_ago_is_deleted(tmp_path: Path) -> None:
+    registrations = Registrations(tmp_path / "left")
+    registrations.leave(Alert(noun="flow", name="etl", ending="failed", tags=("oncall",)))
+
+    assert registrations.found(10**18) == []
+    assert list(registrations.folder.iterdir()) == []
+
+
+def test_everyone_is_no_name_that_a_user_would_write() -> None:
+    assert ":" in EVERYONE

@@ -1,6 +1,7 @@
 """A run fails, and people hear of it: from the engine's process by way of the notifier's to a real receiver."""
 
 import asyncio
+import base64
 import fcntl
 import os
 import sys
@@ -11,8 +12,8 @@ import anyio.to_thread
 import msgspec
 import pytest
 
-from segue.notify import ensure_running
 from segue.notify.assignment import Assignment
+from segue.notify.starter import ensure_running
 from segue.settings import Settings
 from segue_events import Bus, Event, Filter, SystemClock
 from segue_events.journal.sqlite import SqliteJournal
@@ -36,8 +37,20 @@ class House:
 
     def __init__(self, home: Path, *urls: str, timeout: float = 30.0) -> None:
         home.mkdir(exist_ok=True)
-        self.settings = Settings(home=home, notify_urls=urls, notify_timeout_seconds=timeout)
-        self.files = Assignment.of(self.settings)
+        self.settings = Settings(
+            home=home, notify_urls=urls, notify_timeout_seconds=timeout, notify_allow_networks=("127.0.0.0/8",)
+        )
+        self.files = Assignment(settings=self.settings, folder=home)
+
+    def environment(self) -> dict[str, str]:
+        """What processes find around them."""
+        return {
+            **os.environ,
+            "SEGUE_HOME": str(self.settings.home),
+            "SEGUE_NOTIFY_URLS": " ".join(self.settings.notify_urls),
+            "SEGUE_NOTIFY_TIMEOUT_SECONDS": str(self.settings.notify_timeout_seconds),
+            "SEGUE_NOTIFY_ALLOW_NETWORKS": "127.0.0.0/8",
+        }
 
     async def run(self, script: str) -> str:
         """Run the script in a process of its own until it ends; return what it wrote."""
@@ -45,12 +58,8 @@ class House:
             sys.executable,
             "-c",
             script,
-            env={
-                **os.environ,
-                "SEGUE_HOME": str(self.settings.home),
-                "SEGUE_NOTIFY_URLS": " ".join(self.settings.notify_urls),
-                "SEGUE_NOTIFY_TIMEOUT_SECONDS": str(self.settings.notify_timeout_seconds),
-            },
+            env=self.environment(),
+            cwd=self.settings.home,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
@@ -58,11 +67,13 @@ class House:
         return output.decode()
 
     async def told(self, count: int = 1) -> list[Event]:
-        """Wait until so many events say what was told; return all."""
+        """Wait until so many events say what came of telling; return all."""
         events: list[Event] = []
         async with SqliteJournal(self.settings.database) as journal, Bus(journal) as bus:
             beginning = msgspec.structs.replace(await journal.head(), seq=0)
-            async with bus.subscribe(Filter(kinds=("notification.*",)), after=beginning) as batches:
+            async with bus.subscribe(
+                Filter(kinds=("notification.*", "!notification.queued")), after=beginning
+            ) as batches:
                 while len(events) < count:
                     events += await anext(batches)
         return events
@@ -105,7 +116,7 @@ async def test_a_failed_run_is_told_and_the_telling_is_an_event(receiver: Receiv
         assert line in document["message"]
     [failed] = await house.events("flow-run.failed")
     [sent] = await house.told()
-    assert (sent.kind, sent.run, sent.payload["channel"]) == ("notification.sent", failed.run, "json-1")
+    assert (sent.kind, sent.run, sent.payload["target"]) == ("notification.sent", failed.run, "json-1")
     assert CANARY not in output
     assert CANARY not in house.everything_kept()
 
@@ -120,10 +131,10 @@ async def test_a_target_that_hangs_delays_neither_the_run_nor_another_target(
         await house.run(ETL)
         await receiver.received()
         await hanging.received()
-        assert [event.payload["channel"] for event in await house.told()] == ["json-2"]
+        assert [event.payload["target"] for event in await house.told()] == ["json-2"]
         hanging.answer(200)
 
-        assert [event.payload["channel"] for event in await house.told(2)] == ["json-2", "json-1"]
+        assert [event.payload["target"] for event in await house.told(2)] == ["json-2", "json-1"]
 
 
 async def test_a_subflow_is_told_of_with_the_flow_it_was_called_in(receiver: Receiver, segue_home: Path) -> None:
@@ -167,11 +178,11 @@ async def test_an_unknown_scheme_is_an_event_that_shows_no_url(receiver: Receive
 
     await house.run(ETL)
     await receiver.received()
-    outcomes = {event.payload["channel"]: event for event in await house.told(2)}
+    outcomes = {event.payload["target"]: event for event in await house.told(2)}
 
     failed = outcomes["slak-1"]
-    assert failed.kind == "notification.failed"
-    assert failed.payload["reason"].startswith("Apprise knows no slak://")
+    assert failed.kind == "notification.dead"
+    assert "slak://" in failed.payload["reason"]
     assert CANARY not in house.files.log.read_text()
 
 
@@ -185,15 +196,15 @@ async def test_many_failures_at_once_start_one_notifier(receiver: Receiver, segu
 
     # The last failure comes first to start it.
     for failure in reversed(failures):
-        ensure_running(house.settings, failure.seq)
+        ensure_running(house.settings, failure.occurred)
     await house.told(20)
 
     assert receiver.titles()["Flow run old failed"] == 0
     assert set(receiver.titles().values()) == {1}
-    assert house.files.log.read_text().count("json-1: told") == 20
+    assert len(receiver.documents) == 20
 
 
-async def test_without_urls_nothing_is_started(segue_home: Path) -> None:
+async def test_without_targets_nothing_is_started(segue_home: Path) -> None:
     house = House(segue_home)
 
     ensure_running(house.settings, 1)
@@ -212,3 +223,121 @@ def test_a_notifier_that_cannot_be_started_is_told_once_and_fails_no_run(
     [record] = caplog.records
     assert "notifier cannot be started" in record.getMessage()
     assert CANARY not in caplog.text
+
+
+HOOKED = """
+from segue import flow, notify_on_failure
+
+@flow(on_failure=[notify_on_failure("URL")])
+def load():
+    raise ValueError("no data")
+
+@flow
+def other():
+    raise ValueError("no data")
+
+for run in (other, load):
+    run(return_state=True)
+"""
+
+
+async def test_a_flow_s_own_hook_tells_of_that_flow_and_of_no_other(receiver: Receiver, segue_home: Path) -> None:
+    """Nothing else is configured; the URL stands in no file that others may read, and in no event."""
+    house = House(segue_home)
+
+    output = await house.run(HOOKED.replace("URL", receiver.url(CANARY)))
+    await receiver.received()
+    [sent] = await house.told()
+
+    assert [title.split("/")[0] for title in receiver.titles()] == ["Flow run load"]
+    assert sent.payload["target"].startswith("load-")
+    assert CANARY not in output
+    assert CANARY not in str(sent) + house.files.log.read_text()
+
+
+async def test_a_notifier_that_runs_hears_of_a_hook(receiver: Receiver, segue_home: Path) -> None:
+    async with Receiver() as other:
+        house = House(segue_home, other.url())
+        await house.run(ETL)
+        await other.received()
+
+        await house.run(HOOKED.replace("URL", receiver.url()))
+        await receiver.received()
+        await house.told(4)
+
+    assert [title.split("/")[0] for title in receiver.titles()] == ["Flow run load"]
+    assert len(other.documents) == 3
+
+
+RULES = """
+targets:
+  ops: {url: URL, tags: oncall}
+  hook: {url: "HOOK", secret: s3cret}
+rules:
+  finished:
+    on: {kinds: flow-run.completed, flows: good}
+    notify: oncall
+    actions:
+    - {action: notify, tags: [oncall], title: "{{ flow_run.name }} is done", attach: [log]}
+    - {action: call-webhook, target: hook}
+"""
+
+GOOD = """
+from segue import flow, get_run_logger
+
+@flow(flow_run_name="monday")
+def good():
+    get_run_logger().info("it is monday")
+
+good()
+"""
+
+
+async def test_rules_of_a_file_tell_and_act(receiver: Receiver, segue_home: Path) -> None:
+    async with Receiver() as hook:
+        house = House(segue_home)
+        rules = RULES.replace("URL", receiver.url(scheme="webhook+http").rstrip("/") + "/x")
+        rules = rules.replace("    notify: oncall\n", "").replace("HOOK", hook.url(scheme="webhook+http"))
+        house.settings.notify_file.write_text(rules)
+
+        await house.run(GOOD)
+        [message] = await receiver.received()
+        [posted] = await hook.received()
+
+    assert message["title"] == "monday is done"
+    [log] = message["attachments"]
+    assert b"it is monday" in base64.b64decode(log["content"])
+    assert posted["flow"] == {"name": "good"}
+    assert posted["rule"] == {"name": "finished"}
+
+
+async def test_a_rule_that_is_written_while_a_notifier_runs_counts(receiver: Receiver, segue_home: Path) -> None:
+    house = House(segue_home, "log://")
+    await house.run(ETL)
+    await house.told()
+
+    house.settings.notify_file.write_text(
+        f"targets: {{ops: '{receiver.url()}'}}\nrules: {{mine: {{on: {{states: Completed, flows: good}}}}}}"
+    )
+    await house.run(GOOD)
+    await receiver.received()
+
+    assert [title.split(" ")[2] for title in receiver.titles()] == ["good/monday"]
+
+
+async def test_a_notifier_that_serves_ends_when_it_is_asked_to(receiver: Receiver, segue_home: Path) -> None:
+    house = House(segue_home, receiver.url())
+    serving = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        "from segue.notify.process import serve\nfrom segue.settings import get_current_settings\n"
+        "raise SystemExit(serve(get_current_settings()))",
+        env=house.environment(),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    await house.run(ETL)
+    await receiver.received()
+
+    serving.terminate()
+
+    assert await serving.wait() == 0

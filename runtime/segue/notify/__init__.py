@@ -1,10 +1,5 @@
-"""Alerts: a process of its own tells people of failed and crashed runs.
+"""Alerts: a process of its own tells people of what rules look at, such as failed and crashed runs.
 
-`starter` is for the engine's process: it notices failures, and starts the other one. `process` is that other
-process, `python -m segue.notify`.
+`starter` is for the engine's process: it notices what rules look at, and starts the other one. `process` is that
+other process, `python -m segue.notify`. `configuration` says who is told of what, and `on_failure` is the hook.
 """
-
-from segue.notify.starter import ensure_running as ensure_running
-from segue.notify.starter import watch_failures as watch_failures
-
-__all__ = ("ensure_running", "watch_failures")

@@ -1,41 +1,35 @@
 """Assignment: what the engine tells the notifier's process, and which files it uses beside the journal."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import msgspec
 
 from segue.settings import Settings
-from segue_events import Filter
-
-FAILURES = Filter(kinds=("flow-run.failed", "flow-run.crashed", "task-run.failed", "task-run.crashed"))
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
-    """Which journal to read, whom to tell, and where to begin when nothing was told yet.
+    """Under which settings to tell, and where to begin when nothing was told yet.
 
-    `first` is the `seq` of the first event to tell of; None for what comes from now on.
+    `folder` is where the runs were started, and may hold rules. `since` is when the first event to tell of occurred,
+    in µs since 1970; None for what comes from now on.
     """
 
-    database: str
-    urls: tuple[str, ...]
-    timeout: float
-    durability: Literal["normal", "full"] = "normal"
-    first: int | None = None
+    settings: Settings
+    folder: Path
+    since: int | None = None
 
     @classmethod
-    def of(cls, settings: Settings, first: int | None = None) -> "Assignment":
-        """The part of the settings the notifier needs."""
-        return cls(
-            database=str(settings.database),
-            urls=settings.notify_urls,
-            timeout=settings.notify_timeout_seconds,
-            durability=settings.durability,
-            first=first,
-        )
+    def decode(cls, content: bytes) -> "Assignment":
+        """The assignment that `encode` has written."""
+        return msgspec.json.decode(content, type=cls, dec_hook=_path)
+
+    def encode(self) -> bytes:
+        """The assignment as bytes, which hold secrets."""
+        return msgspec.json.encode(self, enc_hook=str)
 
     def __repr__(self) -> str:
-        return f"Assignment({self.database!r}, {len(self.urls)} urls)"
+        return f"Assignment({str(self.settings.database)!r}, {len(self.settings.notify_urls)} urls)"
 
     @property
     def lock(self) -> Path:
@@ -43,9 +37,9 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
         return self._beside("lock")
 
     @property
-    def cursors(self) -> Path:
-        """The file of what was already told."""
-        return self._beside("cursors")
+    def state(self) -> Path:
+        """The file of how far its rules have come."""
+        return self._beside("state")
 
     @property
     def log(self) -> Path:
@@ -53,4 +47,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
         return self._beside("log")
 
     def _beside(self, name: str) -> Path:
-        return Path(f"{self.database}.notifier.{name}")
+        return Path(f"{self.settings.database}.notifier.{name}")
+
+
+def _path(kind: type[Any], value: Any) -> Any:
+    return kind(value)

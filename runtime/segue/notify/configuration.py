@@ -58,16 +58,14 @@ def load(
     `folder` is where runs start, by default this process's own; those that runs have left are added. Of two with the
     same name the first counts. Never raises for what somebody wrote: one mistake must not silence all that is right.
     """
-    left = Registrations.of(settings.database).found(clock.now_us())
-    folders = [Path(found.registration.path) for found in left if not isinstance(found.registration, Alert)]
     collected = Collection(settings.notify_timeout_seconds, environ)
-    for path in Sources.of(settings, folder or Path.cwd(), *folders).files():
+    for path in sources_of(settings, folder, clock=clock).files():
         collected.file(path)
     collected.unsound()
     collected.urls(settings.notify_urls)
     collected.built_in()
     collected.secrets()
-    for found in left:
+    for found in Registrations.of(settings.database).found(clock.now_us()):
         if isinstance(found.registration, Alert):
             collected.alert(found.registration, found, clock.now_us())
     collected.strays()
@@ -78,6 +76,13 @@ def load(
         places=collected.places,
         problems=tuple(collected.problems),
     )
+
+
+def sources_of(settings: Settings, folder: Path | None = None, *, clock: Clock = CLOCK) -> Sources:
+    """Where `load` looks for what is configured."""
+    left = Registrations.of(settings.database).found(clock.now_us())
+    folders = (Path(found.registration.path) for found in left if not isinstance(found.registration, Alert))
+    return Sources.of(settings, folder or Path.cwd(), *folders)
 
 
 def policy_of(settings: Settings) -> Policy:

@@ -22,11 +22,12 @@ Table = dict[str, Any]
 SPANS = ("within", "after", "debounce", "throttle", "per", "max_age", "timeout")
 LISTS = ("tags", "kinds", "states", "flows", "deployments", "runs", "subjects", "for_each", "attach", "days")
 TIMES = ("at", "begin", "end")
-MATCHES = ("on", "expect", "recovery")
+MATCHES = ("on", "expect", "recovery", "after", "steps")
 # What lies in these is the user's own and is not looked into.
 OWN = ("labels", "parameters")
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+RUNS = ("flow-run.*", "task-run.*")
 STATES = {kind.value.lower() for kind in StateType}
 
 _SPAN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
@@ -74,10 +75,11 @@ def _whole(value: object, key: str = "") -> object:
         return _whole_text(value, key)
     if isinstance(value, Mapping):
         table = cast("Mapping[str, Any]", value)
-        return {name: item if name in OWN else _whole(item, str(name)) for name, item in table.items()}
+        whole = {name: item if name in OWN else _whole(item, str(name)) for name, item in table.items()}
+        return {"kinds": RUNS, **whole} if key in MATCHES else whole
     if isinstance(value, list | tuple):
         items = cast("list[Any]", value)
-        return _kinds(items) if key == "kinds" else [_whole(item) for item in items]
+        return _kinds(items) if key == "kinds" else [_whole(item, key if key == "steps" else "") for item in items]
     return value
 
 

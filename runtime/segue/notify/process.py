@@ -1,33 +1,27 @@
-"""The notifier's process: reads the journal, tells of failures, and ends when there is nothing more to tell."""
+"""The notifier's process: it tells of a journal's events while it holds the journal's lock."""
 
 import argparse
 import logging
 import os
+import signal
 import sys
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from random import Random
+from collections.abc import Sequence
+from pathlib import Path
 
 import anyio
-import msgspec
 
-from segue.notify.assignment import FAILURES, Assignment
+from segue.notify.assignment import Assignment
 from segue.notify.lock import NotifierLock
-from segue.notify.subjects import RunSubjects
-from segue.projection import RunProjection
-from segue.settings import get_current_settings
-from segue.store import Store
-from segue_events import Bus, Cursor, Journal, SystemClock
-from segue_events.journal.sqlite import SqliteJournal
-from segue_notifiers import AppriseChannel, Attempts, Channel, CursorFile, Delivery, LogChannel, Notifier, Rule, Source
-from segue_notifiers.channels.url import scheme_of
+from segue.notify.tenure import opened, tell_and_unlock
+from segue.settings import Settings, get_current_settings
+from segue_events import SystemClock
 
 IDLE_SECONDS = 5.0
 
-# How many µs apart two failures are that count as simultaneous: more than a loaded machine takes to start a process.
-SAME_TIME = 60_000_000
+# Seconds between two looks whether the notifier that runs already has ended.
+STANDBY = 0.5
 
-RULE = Rule(name="failures", filter=FAILURES)
+FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,77 +32,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--lock", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--assignment", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    assignment = Assignment.of(get_current_settings()) if options.assignment is None else _received(options.assignment)
+    logging.basicConfig(level=logging.INFO, format=FORM)
+    assignment = _own(get_current_settings()) if options.assignment is None else _received(options.assignment)
     with NotifierLock.open(assignment.lock) if options.lock is None else NotifierLock(options.lock) as lock:
         if not lock.acquire():
-            sys.stderr.write(f"Another notifier of {assignment.database} runs already; there is nothing to do.\n")
+            sys.stderr.write(
+                f"Another notifier of {assignment.settings.database} runs already; nothing is to be done.\n"
+            )
             return 1
-        anyio.run(tell, assignment, lock, options.idle)
+        anyio.run(_hold, assignment, lock, options.idle)
     return 0
 
 
-async def tell(assignment: Assignment, lock: NotifierLock, idle: float) -> None:
-    """Tell of failures until nothing has come for `idle` seconds; the lock is held, and released at the end."""
-    clock = SystemClock()
-    journal = SqliteJournal(
-        assignment.database, projections=[RunProjection()], synchronous=assignment.durability.upper()
-    )
-    async with journal, Bus(journal, clock) as bus:
-        notifier = Notifier(
-            RULE,
-            channels_of(assignment.urls),
-            delivery=Delivery(bus.publish, clock, Attempts(timeout=assignment.timeout), Random()),
-            cursors=CursorFile(assignment.cursors),
-            clock=clock,
-            describe=RunSubjects(Store(journal)).describe,
-        )
-        await tell_and_unlock(notifier, Source(journal, bus, await _start(journal, assignment.first)), lock, idle)
+def serve(settings: Settings) -> int:
+    """Tell until the process is asked to end; return the exit status, 0.
 
-
-async def tell_and_unlock(notifier: Notifier, source: Source, lock: NotifierLock, idle: float) -> None:
-    """Tell until idle, and release the lock so that no failure falls in between.
-
-    What is committed after the last look would be lost if its engine found the lock still held. So the lock is
-    released first, and then comes the last look: an engine that found it held had committed before that.
+    Where another notifier of the journal runs, wait until that has ended. Raises JournalError and OSError for a
+    database that cannot be used.
     """
-    while True:
-        await notifier.run(source, idle)
-        lock.release()
-        if not await notifier.pending(source) or not lock.acquire():
+    logging.basicConfig(level=logging.INFO, format=FORM)
+    settings.database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    assignment = _own(settings)
+    with NotifierLock.open(assignment.lock) as lock:
+        anyio.run(_hold, assignment, lock, None)
+    return 0
+
+
+async def _hold(assignment: Assignment, lock: NotifierLock, idle: float | None) -> None:
+    """Tell until idle, or until a signal asks to end."""
+    clock = SystemClock()
+    async with anyio.create_task_group() as group:
+        group.start_soon(_end_at_signal, group.cancel_scope)
+        if not lock.acquire():
+            sys.stderr.write("Another notifier runs already; this one goes on when that has ended.\n")
+            while not lock.acquire():
+                await clock.sleep(STANDBY)
+        async with opened(assignment, clock, idle) as tenure:
+            await tell_and_unlock(tenure, lock)
+        group.cancel_scope.cancel()
+
+
+async def _end_at_signal(scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            scope.cancel()
             return
 
 
-async def _start(journal: Journal, first: int | None) -> Cursor:
-    """Where to begin when nothing was told yet: at the failure that started this, or the earliest just before it.
-
-    Of several engines whose runs fail at the same time, the one that starts this need not be the first that committed.
-    """
-    head = await journal.head()
-    cause = [] if first is None else await journal.read(first - 1, FAILURES, 1)
-    if not cause:
-        return head
-    recent = msgspec.structs.replace(FAILURES, since=cause[0].occurred - SAME_TIME)
-    [earliest] = await journal.read(0, recent, 1)
-    return msgspec.structs.replace(head, seq=earliest.seq - 1)
-
-
-def channels_of(urls: Iterable[str]) -> list[Channel]:
-    """A channel for each URL, named by its scheme and place among those alike: slack-1, slack-2, mailto-1.
-
-    `log://` stands for the log of this process; all else is for Apprise. A wrong URL has a channel too, which says
-    so when it is to send.
-    """
-    numbers: Counter[str] = Counter()
-    channels: list[Channel] = []
-    for url in urls:
-        scheme = scheme_of(url)
-        numbers[scheme] += 1
-        name = f"{scheme or 'url'}-{numbers[scheme]}"
-        channels.append(LogChannel(name) if scheme == "log" else AppriseChannel(url, name))
-    return channels
+def _own(settings: Settings) -> Assignment:
+    return Assignment(settings=settings, folder=Path.cwd())
 
 
 def _received(fd: int) -> Assignment:
     with os.fdopen(fd, "rb") as file:
-        return msgspec.json.decode(file.read(), type=Assignment)
+        return Assignment.decode(file.read())

@@ -44,10 +44,13 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
         """Whether somebody may have to be told of something."""
         return bool(self.urls) or self.left.exists() or bool(self.files())
 
-    def fingerprint(self) -> Any:
-        """What changes whenever one of the files does: plain data, fit to be kept."""
-        left = sorted(self.left.glob("*.json"))
-        return [_stamp(path) for path in (self.own, *self.projects, *left)]
+    def stamps(self) -> dict[str, Any]:
+        """The mark of each file that may hold rules, which changes when the file does: plain data, fit to be kept."""
+        return {str(path): _stamp(path) for path in (self.own, *self.projects)}
+
+    def fingerprint(self) -> object:
+        """What changes whenever one of the files does, or what runs have left."""
+        return self.stamps(), {path.name: _stamp(path) for path in self.left.glob("*.json")}
 
 
 def _tells(path: Path) -> bool:

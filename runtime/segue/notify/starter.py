@@ -1,16 +1,20 @@
-"""Starts the notifier's process when a failure is committed and none runs; the runs themselves never wait for it."""
+"""Starts the notifier's process when something is committed that rules look at; the runs themselves never wait."""
 
 import logging
 import os
 import subprocess
 import sys
 from functools import lru_cache
+from pathlib import Path
 
 import anyio.to_thread
 import msgspec
 
-from segue.notify.assignment import FAILURES, Assignment
+from segue.notify.assignment import Assignment
 from segue.notify.lock import NotifierLock
+from segue.notify.registrations import Folder, Registrations
+from segue.notify.sources import Sources
+from segue.notify.watch import UNKNOWN, watch_of
 from segue.settings import Settings
 from segue_events import Bus, Event, EventsError
 
@@ -23,46 +27,88 @@ MAX_LOG_BYTES = 1_048_576
 DETACH = ("/bin/sh", "-c", '"$@" &', "sh")
 
 
-def ensure_running(settings: Settings, first: int) -> None:
-    """See to it that a notifier process runs that will tell of the failure with the `seq` `first`.
+def is_wanted(settings: Settings) -> bool:
+    """Whether somebody may have to be told of something; costs a few looks at the file system."""
+    return _sources(settings).any()
 
-    To be called after that event's commit, from any thread. Does nothing without `notify_urls`. If a notifier of
-    this journal runs, it has seen the commit or will before it ends, and this returns in microseconds; else one
-    is started, which takes milliseconds. It goes on from where the last one stopped, or, if there was none,
-    from `first` and what failed in the minute before. Never raises: a problem is logged, once per process.
+
+def ensure_running(settings: Settings, since: int) -> None:
+    """See to it that a notifier process runs that will tell of what occurred at `since` (µs since 1970).
+
+    To be called from any thread. Does nothing where nobody is to be told of anything. If a notifier of this journal
+    runs, it has seen the commit or will before it ends, and this returns in microseconds; else one is started, which
+    takes milliseconds. It goes on from where the last one stopped, or, if there was none, a minute before `since`.
+    Never raises: a problem is logged, once per process.
     """
-    if not settings.notify_urls:
+    if not is_wanted(settings):
         return
-    assignment = Assignment.of(settings, first)
+    assignment = Assignment(settings=settings, folder=_folder(), since=since)
     try:
         with NotifierLock.open(assignment.lock) as lock:
             # Locked here and handed over locked: of many failures at once, only the first starts a process.
             if lock.acquire():
                 _start(assignment, lock)
     except (OSError, subprocess.SubprocessError) as error:
-        _warn_once(f"Nobody is told of failures, since the notifier cannot be started: {error}.")
+        warn_once(f"Nobody is told of failures, since the notifier cannot be started: {error}.")
 
 
-async def watch_failures(bus: Bus, settings: Settings) -> None:
-    """Call `ensure_running` for the failures the bus commits or sees committed, until the bus ends.
+async def watch_events(bus: Bus, settings: Settings) -> None:
+    """Call `ensure_running` for what rules look at and the bus commits or sees committed, until the bus ends.
 
     To be run as a task that outlives the bus, so that what is committed last is seen too: a run that fails is
     often the last thing that happens in its process. Its first step must come before the first event is published.
     Never raises.
     """
+    position = bus.position
+    sources = _sources(settings)
+    _leave_folder(settings, sources)
+    watch, ended = watch_of(settings, sources), False
     try:
-        async with bus.subscribe(FAILURES, after=bus.position) as failures:
-            async for batch in failures:
-                first = next((event.seq for event in batch if _stands_alone(event)), None)
-                if first is not None:
-                    # In a thread, since starting a process would hold up the loop that commits.
-                    await anyio.to_thread.run_sync(ensure_running, settings, first)
+        while not ended:
+            async with bus.subscribe(watch.filter, after=position) as events:
+                ended = True
+                async for batch in events:
+                    position = msgspec.structs.replace(position, seq=batch[-1].seq)
+                    since = next((event.occurred for event in batch if watch.parts or _stands_alone(event)), None)
+                    if since is not None:
+                        # In a thread, since starting a process would hold up the loop that commits.
+                        await anyio.to_thread.run_sync(ensure_running, settings, since)
+                    if watch == UNKNOWN and (known := watch_of(settings, sources)) != UNKNOWN:
+                        watch, ended = known, False
+                        break
     except EventsError as error:
-        _warn_once(f"Nobody is told of failures from now on: {error}")
+        warn_once(f"Nobody is told of failures from now on: {error}")
+
+
+@lru_cache(maxsize=32)
+def warn_once(sentence: str) -> None:
+    """Log the sentence, the first time it is said in this process."""
+    LOGGER.warning(sentence)
+
+
+def _sources(settings: Settings) -> Sources:
+    return Sources.of(settings, _folder())
+
+
+def _folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        # Somebody has deleted it; then it holds no rules either.
+        return Path("/")
+
+
+def _leave_folder(settings: Settings, sources: Sources) -> None:
+    """Tell the notifier of the folder's rules: one that runs already was started elsewhere."""
+    if any(path != sources.own for path in sources.files()):
+        try:
+            Registrations.of(settings.database).leave(Folder(path=str(_folder())))
+        except OSError as error:
+            warn_once(f"Nobody is told by the rules of {_folder()}: {error.strerror}.")
 
 
 def _stands_alone(event: Event) -> bool:
-    # What the notifier's rule asks too; but the notifier's modules are not imported where flows run.
+    # What rules ask that do not want parts; but the notifier's modules are not imported where flows run.
     return not event.run or event.run == event.subject
 
 
@@ -72,7 +118,7 @@ def _start(assignment: Assignment, lock: NotifierLock) -> None:
     with open(read, "rb") as reader, open(write, "wb", buffering=0) as writer:
         # More than the pipe holds is refused, since nobody reads yet.
         os.set_blocking(write, False)
-        content = msgspec.json.encode(assignment)
+        content = assignment.encode()
         if writer.write(content) != len(content):
             raise OSError(f"notify_urls has {len(content):,} bytes, which is more than can be handed over")
         _detach(assignment, lock.fd, reader.fileno())
@@ -94,8 +140,3 @@ def _detach(assignment: Assignment, lock: int, reader: int) -> None:
             timeout=10,
             check=True,
         )
-
-
-@lru_cache(maxsize=32)
-def _warn_once(sentence: str) -> None:
-    LOGGER.warning(sentence)
