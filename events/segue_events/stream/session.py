@@ -5,7 +5,7 @@ that `run` returns says.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol, TypeAlias
 
 import anyio
@@ -13,6 +13,7 @@ import msgspec
 
 from segue_events.bus import Bus
 from segue_events.errors import BusClosed, CursorError, CursorReset, JournalError, PayloadError
+from segue_events.event import Event
 from segue_events.journal import Cursor
 from segue_events.stream import wire
 from segue_events.stream.failures import WireError
@@ -25,6 +26,7 @@ __all__ = ("Channel", "Disconnected", "Session")
 
 
 Talk: TypeAlias = Callable[[], Awaitable[wire.Bye | None]]
+Screen: TypeAlias = Callable[[Sequence[Event]], None]
 
 _CLOSED = "The journal was closed; connect again."
 
@@ -50,13 +52,19 @@ class Channel(Protocol):
 
 
 class Session:
-    """The server's side of one connection; `frames` is shared by all sessions of a server."""
+    """The server's side of one connection; `frames` is shared by all sessions of a server.
 
-    def __init__(self, bus: Bus, channel: Channel, frames: FrameCache, limits: Limits) -> None:
+    `screen` is handed each batch before it is published, and raises WireError for what this client may not publish.
+    """
+
+    def __init__(
+        self, bus: Bus, channel: Channel, frames: FrameCache, limits: Limits, screen: Screen | None = None
+    ) -> None:
         self._bus = bus
         self._channel = channel
         self._frames = frames
         self._limits = limits
+        self._screen = screen
         self._cursor: Cursor | None = None
 
     @property
@@ -162,7 +170,10 @@ class Session:
         """Commit what the client publishes, batch by batch, and acknowledge each."""
         while True:
             batch = side.receive(await self._channel.receive())
-            self._bus.publish_many(batch.events())
+            events = batch.events()
+            if self._screen is not None:
+                self._screen(events)
+            self._bus.publish_many(events)
             head = await asyncio.wrap_future(self._bus.flush())
             await self._send(wire.encode(wire.Ack(batch.number, head)))
 

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp
 
 from segue.projection import RunProjection
 from segue.server.access import Access, OpenAccess
+from segue.server.streams.streams import Streams
 from segue.settings import LoadedSettings
 from segue.store import Store
 from segue_events import Bus, Clock
@@ -22,7 +23,7 @@ class Wiring:
     """The parts of a server that is running.
 
     `journal` writes, by way of `bus`; `store` reads on a connection of its own, so that no long look holds up the
-    stream. `started` is in µs since the epoch. `page` answers what no route does.
+    stream. `streams` are the live connections. `started` is in µs since the epoch. `page` answers what no route does.
     """
 
     loaded: LoadedSettings
@@ -30,6 +31,7 @@ class Wiring:
     journal: SqliteJournal
     bus: Bus
     store: Store
+    streams: Streams
     started: int
     access: Access = field(default_factory=OpenAccess)
     guard: Guard = field(default_factory=Guard)
@@ -64,6 +66,7 @@ async def wired(
             journal=journal,
             bus=bus,
             store=Store(reader),
+            streams=Streams(bus),
             started=clock.now_us(),
             access=access or OpenAccess(),
             guard=guard or Guard(),

@@ -3,7 +3,7 @@
 Each module has a table of its own; a new one is added to the list here.
 """
 
-from segue.server.routes import documents, flow_runs
+from segue.server.routes import documents, flow_runs, stream
 from segue.server.routing import Route
 
 __all__ = ("TABLE",)
@@ -11,4 +11,5 @@ __all__ = ("TABLE",)
 TABLE: tuple[Route, ...] = (
     *documents.ROUTES,
     *flow_runs.ROUTES,
+    *stream.ROUTES,
 )

@@ -1,0 +1,62 @@
+"""Streams: the live connections of one server: what they share, how many there are, and their common end."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import anyio
+
+from segue.server.problems import Problem
+from segue_events import Bus
+from segue_events.stream.frames import FrameCache
+from segue_events.stream.limits import Limits
+
+__all__ = ("Streams",)
+
+
+class Streams:
+    """The live connections to one bus; frames that several of them are sent are encoded once."""
+
+    def __init__(self, bus: Bus, limits: Limits | None = None) -> None:
+        self.bus = bus
+        self.limits = limits or Limits()
+        self.frames = FrameCache(self.limits.max_frame)
+        self._open: set[anyio.CancelScope] = set()
+        self._changed = anyio.Event()
+        self._stopping = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @contextmanager
+    def admitted(self) -> Generator[anyio.CancelScope]:
+        """Count a connection while the `with` lasts; `stop` cancels the scope, which its holder is to enter.
+
+        Raises Problem when there are too many, or the server stops.
+        """
+        if self._stopping:
+            raise Problem(503, "The server stops; connect again.", headers={"Retry-After": "1"})
+        if len(self._open) >= self.limits.clients:
+            raise Problem(503, f"{len(self._open)} streams are open already.", headers={"Retry-After": "5"})
+        scope = anyio.CancelScope()
+        self._open.add(scope)
+        self._tell()
+        try:
+            yield scope
+        finally:
+            self._open.remove(scope)
+            self._tell()
+
+    async def wait_open(self, count: int) -> None:
+        """Wait until exactly this many are open."""
+        while len(self._open) != count:
+            await self._changed.wait()
+
+    def stop(self) -> None:
+        """End all connections: each client is told where to go on, and no new one is let in."""
+        self._stopping = True
+        for scope in self._open:
+            scope.cancel()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
