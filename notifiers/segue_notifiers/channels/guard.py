@@ -66,8 +66,8 @@ def guarded_thread(policy: Policy, name: str) -> Generator[Watch]:
 
 
 def _install() -> None:
-    # Python keeps an audit hook for good, and calls it some 50 ns for each event; so there is one, from the first
-    # message on that needs it.
+    # Python keeps an audit hook for good, and calls it for whatever is opened or imported; so there is one only, from
+    # the first message on that needs it.
     with _installing:
         if not _installed:
             sys.addaudithook(_hook)

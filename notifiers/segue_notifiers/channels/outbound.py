@@ -15,8 +15,10 @@ from segue_notifiers.errors import Forbidden, NotDelivered
 
 # What these do happens on this machine: they show something, write a file or start a program.
 LOCAL_SCHEMES = frozenset(
-    {"dbus", "exec", "file", "gio", "glib", "gnome", "kde", "macosx", "osxe", "qt", "script", "sendmail", "syslog"}
-    | {"blink1", "rlog", "windows"}
+    {
+        *("blink1", "dbus", "exec", "file", "gio", "glib", "gnome"),
+        *("kde", "macosx", "qt", "script", "sendmail", "syslog", "windows"),
+    }
 )
 
 
