@@ -52,14 +52,14 @@ class House:
             "SEGUE_NOTIFY_ALLOW_NETWORKS": "127.0.0.0/8",
         }
 
-    async def run(self, script: str) -> str:
-        """Run the script in a process of its own until it ends; return what it wrote."""
+    async def run(self, script: str, folder: Path | None = None) -> str:
+        """Run the script in a process of its own, started in a folder, until it ends; return what it wrote."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
             script,
             env=self.environment(),
-            cwd=self.settings.home,
+            cwd=folder or self.settings.home,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
@@ -309,6 +309,27 @@ async def test_rules_of_a_file_tell_and_act(receiver: Receiver, segue_home: Path
     assert b"it is monday" in base64.b64decode(log["content"])
     assert posted["flow"] == {"name": "good"}
     assert posted["rule"] == {"name": "finished"}
+
+
+async def test_rules_of_the_folder_that_runs_start_in_tell(
+    receiver: Receiver, segue_home: Path, tmp_path: Path
+) -> None:
+    """Also where the notifier was started in another one."""
+    async with Receiver() as first:
+        house = House(segue_home, first.url())
+        await house.run(ETL)
+        await first.received()
+        project = tmp_path / "project"
+        project.mkdir()
+        (project / "segue.toml").write_text(
+            f'[notify.targets.team]\nurl = "{receiver.url()}"\ntags = "team"\n'
+            '[notify.rules.done]\non = "completed"\nnotify = "team"\n'
+        )
+
+        await house.run(GOOD, folder=project)
+        await receiver.received()
+
+    assert [title.split(" ")[2] for title in receiver.titles()] == ["good/monday"]
 
 
 async def test_a_rule_that_is_written_while_a_notifier_runs_counts(receiver: Receiver, segue_home: Path) -> None:
