@@ -8,13 +8,13 @@ import pytest
 
 from segue.notify.assignment import Assignment
 from segue.notify.lock import NotifierLock
-from segue.notify.registrations import Alert, Registrations
+from segue.notify.registrations import Alert, Folder, Registrations
 from segue.notify.sources import Sources
-from segue.notify.tenure import tell_and_unlock
+from segue.notify.tenure import opened, tell_and_unlock
 from segue.notify.watch import FAILURES, UNKNOWN, Watch, watch_of
 from segue.notify.wiring import EVERYONE, BrokenChannel, channel_for
 from segue.settings import Settings
-from segue_events import Bus, Event
+from segue_events import Bus, Event, SystemClock
 from segue_events.journal.memory import MemoryJournal
 from segue_events.testing import FakeClock
 from segue_notifiers.channels.log_channel import LogChannel
@@ -169,5 +169,30 @@ def test_what_was_left_long_ago_is_deleted(tmp_path: Path) -> None:
     assert list(registrations.folder.iterdir()) == []
 
 
+def test_a_folder_counts_for_as_long_as_it_has_rules(tmp_path: Path) -> None:
+    registrations = Registrations(tmp_path / "left")
+    (tmp_path / "segue.toml").touch()
+    registrations.leave(Folder(path=str(tmp_path)))
+
+    before = [found.registration for found in registrations.found(10**18)]
+    (tmp_path / "segue.toml").unlink()
+
+    assert before == [Folder(path=str(tmp_path))]
+    assert registrations.found(0) == []
+
+
 def test_everyone_is_no_name_that_a_user_would_write() -> None:
     assert ":" in EVERYONE
+
+
+async def test_a_setting_that_cannot_be_read_leaves_the_others_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(home=tmp_path, notify_urls=("log://",), notify_allow_networks=("nonsense",))
+    clock = SystemClock()
+    async with opened(Assignment(settings=settings, folder=tmp_path, since=clock.now_us()), clock, 0.1) as tenure:
+        await tenure.run()
+
+        assert not await tenure.pending()
+
+    assert "Messages go to no private network: " in caplog.text

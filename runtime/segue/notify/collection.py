@@ -107,15 +107,23 @@ class Collection:
         if now - found.seen > VALID:
             return
         name = f"{_short(alert)} {alert.ending} ({found.digest[:6]})"
-        by_name = {"flows": (alert.name,)} if alert.noun == "flow" else {"labels": {"task": alert.name}}
+        # A leading "!" would mean all others; with a "*" in its stead it is of that flow, and of few besides.
+        glob = f"*{alert.name[1:]}" if alert.name.startswith("!") else alert.name
+        by_name = {"flows": (glob,)} if alert.noun == "flow" else {"labels": {"task": glob}}
         match = Match(kinds=(f"{alert.noun}-run.{alert.ending}",), **cast("dict[str, Any]", by_name))
-        self.rules[name] = Rule(
+        rule = Rule(
             name=name,
             when=Reactive(on=match),
             actions=(Notify(tags=(tag, *alert.tags)),),
             pace=BUILT_IN_PACE,
             parts=True,
         )
+        try:
+            check(rule)
+        except InvalidRule as error:
+            self.problems.append(f"{LEFT}: {error}")
+            return
+        self.rules[name] = rule
         self.places[f"rules.{name}"] = LEFT
 
     def _add(self, made: T, noun: str, place: str, into: dict[str, T]) -> None:

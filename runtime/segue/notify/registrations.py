@@ -19,6 +19,9 @@ VALID = 2 * 3_600_000_000
 # Its targets stay for longer: a message may wait a day for one that is down.
 KEPT = 2 * 86_400_000_000
 
+PROJECT_FILES = ("segue.toml", "notifications.yaml")
+"""The files of a folder in which rules may stand."""
+
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True, tag="alert"):
     """Somebody wants to hear when runs of a flow or task end in this way.
@@ -37,7 +40,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True, tag="alert"):
 
 
 class Folder(msgspec.Struct, frozen=True, kw_only=True, tag="folder"):
-    """Runs are started in a folder with rules of its own."""
+    """Runs are started in a folder with rules of its own; it counts for as long as it has some."""
 
     path: str
 
@@ -80,7 +83,10 @@ class Registrations:
         temporary.replace(path)
 
     def found(self, now: int) -> list[Found]:
-        """All that were left in the last two days, by digest; what is older is deleted. `now` is in µs since 1970."""
+        """All that still count, by digest; alerts of more than two days ago do not, and are deleted.
+
+        `now` is in µs since 1970.
+        """
         return [found for path in sorted(self.folder.glob("*.json")) for found in _read(path, now)]
 
 
@@ -92,10 +98,16 @@ def digest_of(content: bytes) -> str:
 def _read(path: Path, now: int) -> Iterator[Found]:
     try:
         seen = path.stat().st_mtime_ns // 1000
-        if now - seen > KEPT:
+        registration = msgspec.json.decode(path.read_bytes(), type=Registration)
+        if not _counts(registration, now - seen):
             path.unlink()
             return
-        registration = msgspec.json.decode(path.read_bytes(), type=Registration)
     except (OSError, msgspec.DecodeError):
         return  # another process has deleted it, or it is not ours
     yield Found(registration=registration, digest=path.stem, seen=seen)
+
+
+def _counts(registration: Registration, age: int) -> bool:
+    if isinstance(registration, Alert):
+        return age <= KEPT
+    return any(Path(registration.path, name).exists() for name in PROJECT_FILES)

@@ -8,10 +8,8 @@ from typing import Any
 
 import msgspec
 
-from segue.notify.registrations import Registrations
+from segue.notify.registrations import PROJECT_FILES, Registrations
 from segue.settings import Settings
-
-PROJECT_FILES = ("segue.toml", "notifications.yaml")
 
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +40,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
 
     def any(self) -> bool:
         """Whether somebody may have to be told of something."""
-        return bool(self.urls) or self.left.exists() or bool(self.files())
+        return bool(self.urls) or any(self.left.glob("*.json")) or bool(self.files())
 
     def stamps(self) -> dict[str, Any]:
         """The mark of each file that may hold rules, which changes when the file does: plain data, fit to be kept."""

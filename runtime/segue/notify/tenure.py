@@ -19,6 +19,8 @@ from segue.projection import RunProjection
 from segue.store import Store
 from segue_events import Bus, Clock, Cursor, Filter
 from segue_events.journal.sqlite import SqliteJournal
+from segue_notifiers.channels.outbound import Policy
+from segue_notifiers.errors import InvalidChannel
 from segue_notifiers.notifier import Notifier
 from segue_notifiers.outbox.state import StateFile
 from segue_notifiers.reader import Source
@@ -126,12 +128,20 @@ class Tenure:
         notifier = notifier_of(
             self._found,
             Store(self._journal),
-            policy=configuration.policy_of(self._settings),
+            policy=self._policy(),
             state=StateFile(self._assignment.state),
             clock=self._clock,
             ui_url=self._settings.ui_url,
         )
         return notifier, Source(self._journal, self._bus, await self._start(self._found))
+
+    def _policy(self) -> Policy:
+        """Where messages may go; nowhere but to the public where the setting cannot be read."""
+        try:
+            return configuration.policy_of(self._settings)
+        except InvalidChannel as error:
+            LOGGER.warning("Messages go to no private network: %s", error)
+            return Policy(schemes=self._settings.notify_allow_schemes)
 
     async def _start(self, found: Configuration) -> Cursor:
         """Where rules begin that have seen nothing yet: at what this was started for, or the earliest just before it.

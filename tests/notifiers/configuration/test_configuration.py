@@ -11,6 +11,7 @@ from segue.notify.registrations import Alert, Folder, Registrations
 from segue.settings import Settings
 from segue_events.testing import FakeClock
 from segue_notifiers.errors import Forbidden, InvalidChannel, InvalidRule, InvalidTemplate
+from segue_notifiers.rules import check_all
 from segue_notifiers.rules.rule import (
     CallFunction,
     Daily,
@@ -225,6 +226,17 @@ def test_what_a_flow_s_hook_has_left_is_told_of_that_flow_only(tmp_path: Path) -
     assert isinstance(tells, Notify)
     assert tells.tags == (*left[0].tags, "oncall")
     assert CANARY not in repr(found)
+
+
+@pytest.mark.parametrize("name", ["!", "!etl", "*", "a*b*c*d", "ä" * 200, "a\nb"])
+def test_a_flow_of_any_name_leaves_rules_that_work_or_a_sentence(tmp_path: Path, name: str) -> None:
+    settings = home(tmp_path)
+    Registrations.of(settings.database).leave(Alert(noun="flow", name=name, ending="failed", urls=("log://",)))
+
+    found = configuration.load(settings, tmp_path)
+
+    check_all(found.rules)
+    assert len(found.rules) + len(found.problems) == 1
 
 
 def test_a_hook_that_nobody_calls_any_more_tells_nothing_but_keeps_its_targets(tmp_path: Path) -> None:
