@@ -1,5 +1,7 @@
 """A client's connection to a stream: dialled, greeted, its errors sorted into those worth another try and the rest."""
 
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 import anyio
@@ -11,7 +13,7 @@ from segue_events.stream.failures import StreamRefused
 from segue_events.stream.guard import is_loopback
 from segue_events.stream.quiet import LOGGER
 
-__all__ = ("Line", "Lost", "dial")
+__all__ = ("Dial", "Line", "Lost", "dial")
 
 # Nobody but the server sends to a client, and one event may be larger than the frames a server cuts.
 _MAX_FRAME = 64 * 1024 * 1024
@@ -27,13 +29,10 @@ class Lost(Exception):
     """The connection failed in a way that may pass; the text says how."""
 
 
-class Line:
+class Line(Protocol):
     """One open connection; `side` keeps its cursor."""
 
-    def __init__(self, url: str, connection: ClientConnection, side: wire.ClientSide) -> None:
-        self._url = url
-        self._connection = connection
-        self.side = side
+    side: wire.ClientSide
 
     async def receive(self) -> wire.Welcome | wire.Events | wire.Reset | wire.Ack:
         """Wait for the next message.
@@ -41,6 +40,31 @@ class Line:
         Cancelling loses nothing. Raises Lost when dialling again may help, StreamRefused when not, WireError when the
         server does not follow the protocol.
         """
+        ...
+
+    async def send(self, frame: bytes) -> None:
+        """Send one message; raises as `receive` does."""
+        ...
+
+    async def close(self) -> None:
+        """Hang up; takes at most a second, also when the server does not answer or does not read."""
+        ...
+
+
+Dial: TypeAlias = Callable[[str, wire.ClientSide], Awaitable[Line]]
+"""Connects to a URL and says hello; raises as `Line.receive` does."""
+
+
+class _WebSocketLine:
+    """A Line on the websockets library."""
+
+    def __init__(self, url: str, connection: ClientConnection, side: wire.ClientSide) -> None:
+        self._url = url
+        self._connection = connection
+        self.side = side
+
+    async def receive(self) -> wire.Welcome | wire.Events | wire.Reset | wire.Ack:
+        """See Line."""
         try:
             frame = await self._connection.recv(decode=False)
         except ConnectionClosed as error:
@@ -51,14 +75,14 @@ class Line:
         return message
 
     async def send(self, frame: bytes) -> None:
-        """Send one message; raises as `receive` does."""
+        """See Line."""
         try:
             await self._connection.send(frame, text=True)
         except ConnectionClosed as error:
             raise self._ended(_closed_with(error), str(error)) from error
 
     async def close(self) -> None:
-        """Hang up; takes at most a second, also when the server does not answer or does not read."""
+        """See Line."""
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
             await self._connection.close()
         self._connection.transport.abort()
@@ -70,7 +94,10 @@ class Line:
 
 
 async def dial(url: str, side: wire.ClientSide) -> Line:
-    """Connect and say hello; raises as `Line.receive` does."""
+    """Connect by websocket and say hello; raises as `Line.receive` does.
+
+    The hello's token is shown in the request too, for servers that let nobody in before they know who it is.
+    """
     # A proxy of the environment cannot reach this machine's own addresses.
     proxy = None if is_loopback(urlsplit(url).hostname or "") else True
     try:
@@ -79,6 +106,7 @@ async def dial(url: str, side: wire.ClientSide) -> Line:
             proxy=proxy,
             compression=None,
             user_agent_header=None,
+            additional_headers={"Authorization": f"Bearer {side.token}"} if side.token else None,
             open_timeout=_OPEN_SECONDS,
             close_timeout=_CLOSE_SECONDS,
             max_size=_MAX_FRAME,
@@ -92,7 +120,7 @@ async def dial(url: str, side: wire.ClientSide) -> Line:
         raise StreamRefused(url, f"{error}.") from error
     except OSError as error:  # TimeoutError is one of them
         raise Lost(f"{url} cannot be reached: {error}") from error
-    line = Line(url, connection, side)
+    line = _WebSocketLine(url, connection, side)
     try:
         await line.send(side.greet())
     except BaseException:  # a cancellation too would leave the connection to nobody

@@ -82,6 +82,10 @@ class Reader:
     ) -> None:
         await self.aclose()
 
+    async def dial(self, url: str, side: wire.ClientSide) -> Line:
+        """Connect and say hello; to be overridden by who connects in another way."""
+        return await dial(url, side)
+
     async def aclose(self) -> None:
         """Hang up; the iteration ends."""
         self._closed = True
@@ -134,7 +138,7 @@ class Reader:
     async def _connected(self) -> Line:
         if self._line is None:
             hello = wire.Hello(token=self._token, filter=self._filter, after=self._place)
-            self._line = await dial(self._url, wire.ClientSide(hello))
+            self._line = await self.dial(self._url, wire.ClientSide(hello))
             self.connections += 1
         return self._line
 

@@ -3,10 +3,11 @@
 import threading
 from collections import deque
 from dataclasses import dataclass
+from typing import Protocol
 
 from segue_events.stream.failures import SpoolFull
 
-__all__ = ("Batch", "Spool", "SpoolStatistics")
+__all__ = ("Batch", "Outbox", "Spool", "SpoolStatistics")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,26 @@ class SpoolStatistics:
     acknowledged: int
     refused: int
     held_bytes: int
+
+
+class Outbox(Protocol):
+    """Where batches wait to be sent and acknowledged, in order; `acknowledged` counts events."""
+
+    @property
+    def acknowledged(self) -> int: ...
+
+    @property
+    def unacknowledged(self) -> tuple[Batch, ...]:
+        """The batches that were taken and not yet acknowledged, oldest first."""
+        ...
+
+    def take(self, max_bytes: int, max_events: int = 1000) -> Batch | None:
+        """Make the next batch of what is queued, of one event at least; None when nothing is."""
+        ...
+
+    def acknowledge(self, number: int) -> None:
+        """Let go of the batches up to this number."""
+        ...
 
 
 class Spool:

@@ -246,6 +246,16 @@ class ClientSide:
         self.welcomed = False
         self.cursor: Cursor | None = None
 
+    @property
+    def hello(self) -> Hello:
+        """What the first frame says."""
+        return self._hello
+
+    @property
+    def token(self) -> str:
+        """What the client shows to be let in; "" for nothing."""
+        return self._hello.token
+
     def greet(self) -> bytes:
         """The first frame to send."""
         return encode(self._hello)
