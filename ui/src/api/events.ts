@@ -12,7 +12,12 @@ export interface EventPage {
   next: string | null;
 }
 
+// A search may bring empty pages before the next match: those are passed over.
 export async function fetchEvents(query: Query): Promise<EventPage> {
-  const page = await get<{ items: Body[]; next: string | null }>("/events", query);
+  let page: { items: Body[]; next: string | null };
+  do {
+    page = await get("/events", query);
+    query = { ...query, cursor: page.next };
+  } while (page.next && !page.items.length);
   return { events: page.items.map(normal), next: page.next };
 }

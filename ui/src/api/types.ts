@@ -99,6 +99,15 @@ export interface GraphNode {
   created: string | null;
   started: string | null;
   ended: string | null;
+  // Of runs that were tried more than once or have waited: each state they were in.
+  stretches: Stretch[];
+}
+
+export interface Stretch {
+  type: StateType;
+  name: string;
+  start: string;
+  end: string | null;
 }
 
 export interface GraphEdge {
@@ -164,9 +173,9 @@ export interface BulkAnswer {
 }
 
 export interface Me {
-  authenticated: boolean;
-  required: boolean;
   name: string;
-  scope: "" | "read" | "run" | "admin";
-  csrf: string;
+  scope: "read" | "run" | "admin";
+  csrf: string | null;
+  // Whether the server asks for a key at all.
+  login: boolean;
 }

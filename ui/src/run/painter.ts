@@ -9,7 +9,7 @@ export const AXIS = 24;
 const BAR = 12;
 const INDENT = 12;
 const MARK = 8;
-const FONT = "12px ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, Inter, sans-serif";
+export const FONT = "12px ui-sans-serif, system-ui, -apple-system, 'Segoe UI', Roboto, Inter, sans-serif";
 
 export interface Scene {
   rows: readonly Node[];

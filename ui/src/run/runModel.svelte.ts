@@ -1,14 +1,11 @@
 // RunModel: a flow run with its tree, fetched once and then kept up to date by events.
 import { get, Problem, sentence } from "../api/client";
-import { fetchEvents, type EventPage } from "../api/events";
 import type { FlowRunDetails, Graph, SegueEvent } from "../api/types";
 import { isFinal, stateOf } from "../lib/states";
 import { Tree } from "./tree";
 
-const PAGE = 200;
+const PAGE = 2_500;
 const APART = 800;
-// A run with so many retries is shown without the waits of the later ones.
-const MAX_WAITS = 2_000;
 
 export class RunModel {
   run = $state.raw<FlowRunDetails | null>(null);
@@ -101,7 +98,6 @@ export class RunModel {
         this.tree = tree;
         this.version += 1;
       } while (cursor);
-      tree.retry(await waitsOf(id));
       this.isGraphLoaded = true;
       this.apply(this.#waiting.splice(0));
       this.version += 1;
@@ -109,15 +105,4 @@ export class RunModel {
       this.problem = sentence(error);
     }
   }
-}
-
-async function waitsOf(run: string): Promise<SegueEvent[]> {
-  const found: SegueEvent[] = [];
-  let cursor: string | null = null;
-  do {
-    const page: EventPage = await fetchEvents({ run, kinds: "task-run.scheduled", limit: PAGE, cursor });
-    found.push(...page.events);
-    cursor = page.next;
-  } while (cursor && found.length < MAX_WAITS);
-  return found;
 }

@@ -1,5 +1,5 @@
 // The tree of what a flow run has called, with when each part of it waited, queued and ran.
-import type { GraphEdge, GraphNode, SegueEvent, State } from "../api/types";
+import type { GraphEdge, GraphNode, SegueEvent, State, StateType, Stretch } from "../api/types";
 import { isFinal, stateOf } from "../lib/states";
 import { ms } from "../lib/time";
 
@@ -37,20 +37,6 @@ export class Tree {
     for (const { source, target, kind } of edges) {
       const node = this.nodes.get(target);
       if (kind === "upstream" && node && !node.upstream.includes(source)) node.upstream.push(source);
-    }
-  }
-
-  // Have the waits between attempts, which a graph does not tell.
-  retry(waits: SegueEvent[]): void {
-    for (const event of waits) {
-      const node = this.nodes.get(event.subject);
-      const span = node?.spans.at(-1);
-      if (!node || !span || event.seq <= node.seq || span.phase === "queue") continue;
-      const from = event.occurred / 1000;
-      if (from < span.from || (span.to !== null && from > span.to)) continue;
-      const due = typeof event.payload.at === "number" ? event.payload.at / 1000 : from;
-      const until = span.to === null ? due : Math.min(due, span.to);
-      node.spans.splice(-1, 1, { ...span, to: from }, { from, to: until, phase: "wait" }, { from: until, to: span.to, phase: "run" });
     }
   }
 
@@ -129,7 +115,7 @@ export class Tree {
   }
 }
 
-function phase(state: State): Span["phase"] {
+function phase(state: { type: StateType }): Span["phase"] {
   if (state.type === "PENDING") return "queue";
   return state.type === "SCHEDULED" || state.type === "PAUSED" ? "wait" : "run";
 }
@@ -138,9 +124,6 @@ function fromGraph(node: GraphNode): Node {
   const created = ms(node.created) ?? ms(node.started) ?? ms(node.state.timestamp) ?? 0;
   const started = ms(node.started);
   const ended = ms(node.ended);
-  const spans: Span[] = [{ from: created, to: started ?? ended, phase: "queue" }];
-  if (started !== null) spans.push({ from: started, to: ended, phase: "run" });
-  if (started === null && ended === null) spans[0]!.phase = phase(node.state);
   return {
     id: node.id,
     kind: node.kind,
@@ -151,11 +134,24 @@ function fromGraph(node: GraphNode): Node {
     attempts: node.run_count,
     created,
     ended,
-    spans,
+    spans: node.stretches.length ? stretched(node.stretches) : plain(node.state, created, started, ended),
     upstream: [],
     depth: 0,
     seq: 0,
   };
+}
+
+function stretched(stretches: Stretch[]): Span[] {
+  return stretches
+    .filter((one) => !isFinal(one.type))
+    .map((one) => ({ from: ms(one.start) ?? 0, to: ms(one.end), phase: phase(one) }));
+}
+
+function plain(state: State, created: number, started: number | null, ended: number | null): Span[] {
+  if (started === null && ended === null) return [{ from: created, to: null, phase: phase(state) }];
+  const spans: Span[] = [{ from: created, to: started ?? ended, phase: "queue" }];
+  if (started !== null) spans.push({ from: started, to: ended, phase: "run" });
+  return spans;
 }
 
 function fromEvent(event: SegueEvent, state: State, at: number): Node | null {
