@@ -1,0 +1,120 @@
+"""Client: asks a server in plain code; AsyncClient's twin, which a test compares with it."""
+
+from collections.abc import Sequence
+from random import SystemRandom
+from typing import Any, Self, TypeVar, Unpack
+
+from segue.api import types
+from segue.api.engine import CacheEntryBody, EventIn
+from segue.client import asks
+from segue.client.asks import Ask, EventQuery, FlowRunQuery, LogQuery, TaskRunQuery
+from segue.client.exchange import Address, Attempts, answer_of, request_of
+from segue.client.failures import ServerAway
+from segue.client.transport import Transport
+from segue_events import Clock, SystemClock
+
+__all__ = ("Client",)
+
+T = TypeVar("T")
+
+
+class Client:
+    """Asks the server at an API's URL, "http://127.0.0.1:4200/api"; to be used within `with`.
+
+    `key` is an API key of the server's. A request that gets no answer is tried again a few times; what changes
+    something is done once all the same. Every method raises ServerAway where there is no answer in the end, and
+    RequestRefused, with the server's sentence, for what the server will not do.
+    """
+
+    def __init__(self, url: str, key: str | None = None, *, clock: Clock | None = None, attempts: int = 4) -> None:
+        self.address = Address.of(url, key)
+        self._clock = clock or SystemClock()
+        self._attempts = attempts
+        self._transport = Transport(self.address.url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *end: Any) -> None:
+        self._transport.__exit__(*end)
+
+    def ask(self, ask: Ask[T]) -> T:
+        """Ask for anything there is in segue.client.asks."""
+        request = request_of(ask, self.address)
+        attempts = Attempts(SystemRandom(), self._attempts)
+        while True:
+            try:
+                response = self._transport.send(request)
+            except ServerAway:
+                rest = attempts.rest(None)
+                if rest is None:
+                    raise
+            else:
+                rest = attempts.rest(response)
+                if rest is None:
+                    return answer_of(ask, self.address, response)
+            self._clock.block(rest)
+
+    def version(self) -> types.VersionBody:
+        """Return which versions answer."""
+        return self.ask(asks.version())
+
+    def ready(self) -> types.Health:
+        """Return "ok" when the server can do its work; else ServerAway says why not."""
+        return self.ask(asks.ready())
+
+    def flow_runs(self, **query: Unpack[FlowRunQuery]) -> types.Page[types.FlowRunItem]:
+        """Return a page of flow runs; the `next` of one is the `cursor` of the next."""
+        return self.ask(asks.flow_runs(query))
+
+    def count_flow_runs(self, **query: Unpack[FlowRunQuery]) -> types.Counts:
+        """Return how many flow runs there are in each type of state."""
+        return self.ask(asks.count_flow_runs(query))
+
+    def flow_run(self, wanted: str) -> types.FlowRunBody:
+        """Return a flow run, by its id, the beginning of it, or its name."""
+        return self.ask(asks.flow_run(wanted))
+
+    def states(self, flow_run: str) -> types.Page[types.StateChange]:
+        """Return the states that a flow run came to, and why."""
+        return self.ask(asks.states(flow_run))
+
+    def logs(self, flow_run: str, **query: Unpack[LogQuery]) -> types.Page[types.LogLineBody]:
+        """Return log lines of a flow run and its task runs."""
+        return self.ask(asks.logs(flow_run, query))
+
+    def graph(self, flow_run: str) -> types.Graph:
+        """Return what was called in a flow run."""
+        return self.ask(asks.graph(flow_run))
+
+    def task_runs(self, **query: Unpack[TaskRunQuery]) -> types.Page[types.TaskRunItem]:
+        """Return a page of task runs."""
+        return self.ask(asks.task_runs(query))
+
+    def task_run(self, wanted: str) -> types.TaskRunBody:
+        """Return a task run, by its id, the beginning of it, or its name."""
+        return self.ask(asks.task_run(wanted))
+
+    def flows(self, limit: int = 50, cursor: str | None = None) -> types.Page[types.FlowBody]:
+        """Return a page of flows by their runs."""
+        return self.ask(asks.flows(limit=limit, cursor=cursor))
+
+    def cancel(self, flow_run: str, reason: str = "") -> types.RequestTaken:
+        """Ask a flow run to stop; it obeys when it hears of it."""
+        return self.ask(asks.cancel(flow_run, reason))
+
+    def delete(self, flow_run: str) -> None:
+        """Delete a flow run from all lists."""
+        self.ask(asks.delete(flow_run))
+
+    def events(self, **query: Unpack[EventQuery]) -> types.Page[types.EventBody]:
+        """Return a page of the journal's events."""
+        return self.ask(asks.events(query))
+
+    def publish(self, events: Sequence[EventIn]) -> int:
+        """Commit events, all or none; return the seq of the journal's last event. Those with known ids are skipped."""
+        return self.ask(asks.publish(events)).head
+
+    def cached(self, key: str) -> CacheEntryBody:
+        """Return the result that lies under a cache key; RequestRefused (404) where there is none."""
+        return self.ask(asks.cached(key))
