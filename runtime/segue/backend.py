@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from segue.records import CacheEntry
+from segue.requests import Heard
 from segue_events import Clock, Event
 
 
@@ -37,4 +38,15 @@ class Backend(Protocol):
 
     def cached(self, key: str) -> Future[CacheEntry | None]:
         """Return a future of the result that lies under this cache key and has not expired."""
+        ...
+
+    def heed(self, run_id: str, heard: Heard) -> None:
+        """Have `heard` called, in a thread that must not be held up, for each request to stop that is for this run.
+
+        To be called before the run's first event is published: then no request to it is missed.
+        """
+        ...
+
+    def forget(self, run_id: str) -> None:
+        """Have it called no more: the run has ended."""
         ...

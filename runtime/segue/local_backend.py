@@ -5,7 +5,9 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 from segue.host import Host, current_host
+from segue.local_requests import LocalRequests, requests_of
 from segue.records import CacheEntry
+from segue.requests import Heard
 from segue.settings import Settings
 
 # How many events may wait for the journal before a run waits for it too.
@@ -15,10 +17,11 @@ MAX_BACKLOG = 6_000
 class LocalBackend:
     """Publishes to the host's bus and reads from its store."""
 
-    __slots__ = ("_half", "_host", "bus", "clock", "publish")
+    __slots__ = ("_half", "_host", "_requests", "bus", "clock", "publish")
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._requests: LocalRequests = requests_of(host)
         # Done when the first half of the backlog is written.
         self._half: Future[int] | None = None
         self.bus = host.bus
@@ -53,6 +56,14 @@ class LocalBackend:
     async def _cached(self, key: str) -> CacheEntry | None:
         await self.bus.flushed()
         return await self._host.store.cache(key, self.clock.now_us())
+
+    def heed(self, run_id: str, heard: Heard) -> None:
+        """Have `heard` called for each request to stop that is for this run."""
+        self._requests.heed(run_id, heard)
+
+    def forget(self, run_id: str) -> None:
+        """Have it called no more."""
+        self._requests.forget(run_id)
 
 
 def local_backend(settings: Settings) -> LocalBackend:

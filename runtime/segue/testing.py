@@ -14,6 +14,7 @@ import msgspec
 from segue import host
 from segue.engine.world import use_backend
 from segue.records import CacheEntry
+from segue.requests import CANCEL, Heard, Requests
 from segue.run_events import STATE_TYPES, state_of
 from segue.settings import temporary_settings
 from segue.states import StateType
@@ -33,6 +34,7 @@ class MemoryBackend:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.events: list[Event] = []
+        self._requests = Requests()
         self._last: dict[str, StateType] = {}
 
     def publish(self, event: Event) -> None:
@@ -48,6 +50,7 @@ class MemoryBackend:
         event.occurred = event.occurred or self.clock.now_us()
         self.events.append(event)
         event.seq = len(self.events)
+        self._requests.tell(event)
 
     def room(self) -> Future[int] | None:
         """Return None: a list has room for everything."""
@@ -73,6 +76,14 @@ class MemoryBackend:
                 )
                 return _done(entry if expires is None or expires > self.clock.now_us() else None)
         return _done(None)
+
+    def heed(self, run_id: str, heard: Heard) -> None:
+        """Have `heard` called, by who publishes it, for each request to stop that is for this run."""
+        self._requests.heed(run_id, heard)
+
+    def forget(self, run_id: str) -> None:
+        """Have it called no more."""
+        self._requests.forget(run_id)
 
 
 class Harness:
@@ -100,6 +111,11 @@ class Harness:
     def runs(self) -> list[str]:
         """Return the names of all task runs, in the order in which they came to be."""
         return [event.payload["name"] for event in self.backend.events if event.kind == "task-run.pending"]
+
+    def cancel(self, name: str, by: str = "somebody", reason: str = "") -> None:
+        """Ask the last run of this name, or of the flow of this name, to stop."""
+        run = self.id_of(name)
+        self.backend.publish(Event(kind=CANCEL, run=run, subject=run, payload={"by": by, "reason": reason}))
 
     def log(self) -> list[str]:
         """Return the logged lines."""

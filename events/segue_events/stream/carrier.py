@@ -27,11 +27,14 @@ _BATCH_BYTES = 256 * 1024
 class Carrier:
     """Sends what is in the outbox in order, and again until it is acknowledged; all its methods belong to one loop.
 
-    `trouble` says why there is no connection, "" while there is one.
+    `trouble` says why there is no connection, "" while there is one, None until the first attempt has ended. `place`
+    is where the journal was before anything was carried there, as a cursor's text, and `head` the seq it has come to.
     """
 
     def __init__(self, url: str, hello: wire.Hello, outbox: Outbox, clock: Clock, dial: Dial = dial) -> None:
-        self.trouble = "no connection yet"
+        self.trouble: str | None = None
+        self.place: str | None = None
+        self.head = 0
         self._url = url
         self._hello = hello
         self._outbox = outbox
@@ -101,12 +104,14 @@ class Carrier:
         try:
             while True:
                 match await line.receive():
-                    case wire.Welcome(max_frame=limit):
+                    case wire.Welcome(cursor=place, max_frame=limit):
+                        self.place = self.place or place
                         self._batch_bytes = min(_BATCH_BYTES, limit - ENVELOPE)
                         self._delays = _delays()
                         self._tell("")
                         welcomed.set()
-                    case wire.Ack(number=number):
+                    case wire.Ack(number=number, head=head):
+                        self.head = head
                         self._outbox.acknowledge(number)
                         self._progress.set()
                         self._wake.set()

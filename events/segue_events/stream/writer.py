@@ -69,7 +69,10 @@ class Writer:
         finally:
             self._group.cancel_scope.cancel()
             await self._group.__aexit__(None, None, None)
-            trouble, self._failure = self._failure or self._carrier.trouble, WriterClosed(self._url)
+            trouble, self._failure = (
+                self._failure or self._carrier.trouble or "no connection yet",
+                WriterClosed(self._url),
+            )
         if error is None and self._spool:
             raise Unacknowledged(self._url, len(self._spool), str(trouble))
 

@@ -50,6 +50,8 @@ class Switch:
         except Lost:
             self._failures += 1
             raise
+        except RuntimeError as error:  # the program ends, and no thread looks up names any more
+            raise Lost(str(error)) from error
         except StreamRefused as refusal:
             if any(status in refusal.reason for status in _FINAL_STATUSES):
                 raise

@@ -7,11 +7,12 @@ import os
 from collections.abc import Generator
 from concurrent.futures import Future
 from contextvars import ContextVar
-from importlib import import_module
 
 from segue.backend import Backend
 from segue.context import FlowRunContext, RunContext, World, current_run
+from segue.recording import backend_of
 from segue.records import CacheEntry
+from segue.requests import Heard
 from segue.settings import Settings, get_current_settings
 from segue_events import Clock, Event
 
@@ -26,12 +27,7 @@ def world_of(context: RunContext | None) -> World:
     if context is not None:
         return context.world
     settings = get_current_settings()
-    return World(_backend.get() or _local_backend(settings), settings)
-
-
-def _local_backend(settings: Settings) -> Backend:
-    # The journal's packages take a third of what segue takes to import: who only defines flows does without.
-    return import_module("segue.local_backend").local_backend(settings)
+    return World(_backend.get() or backend_of(settings), settings)
 
 
 class _OfThisProcess:
@@ -43,19 +39,27 @@ class _OfThisProcess:
 
     def publish(self, event: Event) -> None:
         """See Backend."""
-        _local_backend(self._settings).publish(event)
+        backend_of(self._settings).publish(event)
 
     def room(self) -> Future[int] | None:
         """See Backend."""
-        return _local_backend(self._settings).room()
+        return backend_of(self._settings).room()
 
     def flush(self) -> Future[int]:
         """See Backend."""
-        return _local_backend(self._settings).flush()
+        return backend_of(self._settings).flush()
 
     def cached(self, key: str) -> Future[CacheEntry | None]:
         """See Backend."""
-        return _local_backend(self._settings).cached(key)
+        return backend_of(self._settings).cached(key)
+
+    def heed(self, run_id: str, heard: Heard) -> None:
+        """See Backend."""
+        backend_of(self._settings).heed(run_id, heard)
+
+    def forget(self, run_id: str) -> None:
+        """See Backend."""
+        backend_of(self._settings).forget(run_id)
 
 
 def _take_over_after_fork() -> None:

@@ -17,10 +17,10 @@ from segue.definitions import FlowDefinition, FunctionKind, TaskDefinition, func
 from segue.exceptions import FailedRun, SerializationError
 from segue.keys import Scope, current_scope
 from segue.lifecycle import TimeLimitReached, described
-from segue.local_backend import local_backend
 from segue.logging import capture_prints
 from segue.options import FlowOptions, TaskOptions
 from segue.parameters import Parameters
+from segue.recording import backend_of
 from segue.serializers import PickleSerializer
 from segue.settings import Settings, get_current_settings, temporary_settings
 from segue.task_runners.base import Shipment
@@ -79,7 +79,7 @@ def perform(data: bytes) -> bytes:
 
 def _called_in_run(shipment: Shipment) -> Any:
     settings = get_current_settings()
-    context = _context(shipment, World(local_backend(settings), settings))
+    context = _context(shipment, World(backend_of(settings), settings))
     if shipment.log_prints:
         capture_prints()
     run_token = current_run.set(context)

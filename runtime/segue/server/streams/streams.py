@@ -12,14 +12,19 @@ from segue_events.stream.limits import Limits
 
 __all__ = ("Streams",)
 
+# The largest message of a client: one event that does not fit with others; clients send the rest in smaller ones.
+_MAX_MESSAGE = 16 * 1024 * 1024
+# What batches are cut to on their way out.
+_MAX_FRAME = 1024 * 1024
+
 
 class Streams:
     """The live connections to one bus; frames that several of them are sent are encoded once."""
 
     def __init__(self, bus: Bus, limits: Limits | None = None) -> None:
         self.bus = bus
-        self.limits = limits or Limits()
-        self.frames = FrameCache(self.limits.max_frame)
+        self.limits = limits or Limits(max_frame=_MAX_MESSAGE)
+        self.frames = FrameCache(_MAX_FRAME)
         self._open: set[anyio.CancelScope] = set()
         self._changed = anyio.Event()
         self._stopping = False
