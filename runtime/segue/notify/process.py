@@ -80,7 +80,9 @@ async def _end_at_signal(scope: anyio.CancelScope) -> None:
 
 
 def _own(settings: Settings) -> Assignment:
-    return Assignment(settings=settings, folder=Path.cwd())
+    # By the clock and not by the journal's end: a run that fails while this begins may find the lock held already,
+    # and start no other notifier.
+    return Assignment(settings=settings, folder=Path.cwd(), since=SystemClock().now_us())
 
 
 def _received(fd: int) -> Assignment:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol
 
 import anyio
@@ -173,5 +173,14 @@ async def opened(assignment: Assignment, clock: Clock, idle: float | None) -> As
     """A tenure upon the assignment's own journal."""
     settings = assignment.settings
     journal = SqliteJournal(settings.database, projections=[RunProjection()], synchronous=settings.durability.upper())
-    async with journal, Bus(journal, clock) as bus:
+    bus = Bus(journal, clock)
+    stack = AsyncExitStack()
+    try:
+        # A signal may come at any time; a journal that is half opened or closed has threads that never end.
+        with anyio.CancelScope(shield=True):
+            await stack.enter_async_context(journal)
+            await stack.enter_async_context(bus)
         yield Tenure(assignment, journal, bus, clock, idle)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await stack.aclose()
