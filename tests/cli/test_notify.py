@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import signal
 import sys
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import anyio
 import anyio.to_thread
 import pytest
 
@@ -226,6 +228,19 @@ async def test_a_trial_sends_a_real_message_and_tells_each_answer(segue: Command
     assert (answer["target"], answer["delivered"], answer["reason"]) == ("good", True, None)
 
 
+async def test_a_trial_takes_the_url_from_the_environment(segue: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Receiver() as receiver:
+        monkeypatch.setenv("HOOK", receiver.url(scheme="webhook+http"))
+        await call(segue, "notify", "add", "ops", "${HOOK}")
+        found = await call(segue, "notify", "test", "ops")
+        monkeypatch.delenv("HOOK")
+        missing = await call(segue, "notify", "test", "ops")
+
+    assert (found.code, len(receiver.requests)) == (0, 1)
+    assert missing.code == 1
+    assert "HOOK, which the environment does not have" in missing.out
+
+
 async def test_a_trial_of_a_rule_goes_to_those_it_tells(segue: Command) -> None:
     async with Receiver() as told, Receiver() as other:
         await call(segue, "notify", "add", "told", told.url(scheme="webhook+http"), "--tag", "oncall")
@@ -344,3 +359,27 @@ async def test_the_log_tells_each_attempt_the_latest_first(segue: Command, recor
     assert "audit" not in shown
     assert parsed(await call(segue, "notify", "log", "--rule", "others", "-o", "json")) == []
     assert len(parsed(await call(segue, "notify", "log", "--limit", "1", "-o", "json"))) == 1
+
+
+# --- the notifier in the foreground ---
+
+
+async def test_a_notifier_in_the_foreground_tells_until_it_is_interrupted(
+    segue: Command, segue_process: Command, tmp_path: Path
+) -> None:
+    """It tells what failed just before it began, too: a run that fails meanwhile counts on it."""
+    script = tmp_path / "script.py"
+    script.write_text("from segue import flow\n@flow\ndef breaks():\n    raise ValueError('broken')\n")
+    async with Receiver() as receiver:
+        await call(segue_process, "run", f"{script}:breaks")
+        await call(segue, "notify", "add", "ops", receiver.url(scheme="webhook+http"))
+        command = [sys.executable, "-m", "segue", "notify", "run"]
+        process = await anyio.open_process(command, stdout=None, stderr=None)
+        try:
+            [document] = await receiver.received()
+        finally:
+            process.send_signal(signal.SIGINT)
+            code = await process.wait()
+
+    assert "breaks" in document["title"]
+    assert code == 0

@@ -22,6 +22,7 @@ from segue.cli.trial import try_targets
 from segue.exceptions import SettingsError
 from segue.notify import configuration
 from segue.notify.configuration import Configuration
+from segue.notify.process import serve
 from segue.settings import Settings
 from segue.suggestions import did_you_mean
 from segue_events import SystemClock
@@ -50,7 +51,9 @@ def add(
     ],
     *,
     tag: Annotated[list[str] | None, Parameter(negative=(), help="A tag by which rules pick it.")] = None,
-    secret: Annotated[str, Parameter(help="What signs posts to a webhook; '${NAME}' is of the environment.")] = "",
+    secret: Annotated[
+        str | None, Parameter(help="What signs posts to a webhook; '${NAME}' is of the environment.")
+    ] = None,
     time_limit: Annotated[str, Parameter(name="--timeout", help="How long an attempt may take.")] = "30s",
 ) -> None:
     """Add a target: a URL under a name."""
@@ -59,7 +62,7 @@ def add(
         url=sys.stdin.readline().strip() if url == "-" else url,
         tags=tuple(tag or ()),
         timeout=span(time_limit, "--timeout"),
-        secret=secret,
+        secret=secret or "",
     )
     with configured() as settings:
         path = _saved(partial(configuration.add_target, settings, target))
@@ -173,6 +176,13 @@ def rm(*names: Annotated[str, Parameter(help="Targets or rules.")]) -> None:
         for name in names:
             path = _saved(partial(configuration.remove, settings, name), ExitCode.NOT_FOUND)
             say(f"Removed '{name}' from {path}.")
+
+
+@app.command
+def run() -> int:
+    """Tell of what happens until Ctrl-C; needed by rules that wait for what does not happen."""
+    with configured() as settings:
+        return serve(settings)
 
 
 def _saved(save: Callable[[], Path], code: ExitCode = ExitCode.USAGE) -> Path:

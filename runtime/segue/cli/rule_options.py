@@ -35,10 +35,11 @@ class RuleOptions:
     )
     run_tag: Annotated[list[str] | None, Parameter(negative=(), help="Only runs with this tag.")] = None
     count: Annotated[int, Parameter(help="Speak when so many have come.")] = 1
-    within: Annotated[str, Parameter(help="How close together: 90s, 15m, 2h, 1d.")] = ""
+    within: Annotated[str | None, Parameter(help="How close together: 90s, 15m, 2h, 1d.")] = None
     by: Annotated[
-        str, Parameter(help="Speak when none has come by this time of day, 06:00; --within says since when: a day.")
-    ] = ""
+        str | None,
+        Parameter(help="Speak when none has come by this time of day, 06:00; --within says since when: a day."),
+    ] = None
     timezone: Annotated[str, Parameter(help="The time zone of --by: Europe/Berlin.")] = "UTC"
     for_each: Annotated[
         list[str] | None,
@@ -46,8 +47,8 @@ class RuleOptions:
     ] = None
     recovery: Annotated[bool, Parameter(negative=(), help="Tell too when a run of the same flow completes.")] = False
     severity: Annotated[Severity, Parameter(help="How grave it is.")] = "failure"
-    debounce: Annotated[str, Parameter(help="Speak only once it has been still for so long.")] = ""
-    throttle: Annotated[str, Parameter(help="Be silent for so long after having spoken.")] = ""
+    debounce: Annotated[str | None, Parameter(help="Speak only once it has been still for so long.")] = None
+    throttle: Annotated[str | None, Parameter(help="Be silent for so long after having spoken.")] = None
     most: Annotated[int, Parameter(help="Send so many messages in --per, the rest as one digest.")] = 0
     per: Annotated[str, Parameter(help="The span of time of --most.")] = "60s"
     tell: Annotated[
@@ -57,13 +58,18 @@ class RuleOptions:
         list[str] | None,
         Parameter(negative=(), help="SPAN=TAG: tell those of this tag too if nobody has acknowledged by then."),
     ] = None
-    title: Annotated[str, Parameter(help="A template of the message's title.")] = ""
-    body: Annotated[str, Parameter(help="A template of the message's text.")] = ""
+    title: Annotated[str | None, Parameter(help="A template of the message's title.")] = None
+    body: Annotated[str | None, Parameter(help="A template of the message's text.")] = None
     attach: Annotated[list[str] | None, Parameter(negative=(), help="What goes with the message: log.")] = None
 
     def rule(self, name: str) -> Rule:
         """Return the rule; raises Usage for an option that cannot be read."""
-        notify = Notify(tags=tuple(self.tell or ()), title=self.title, body=self.body, attach=tuple(self.attach or ()))
+        notify = Notify(
+            tags=tuple(self.tell or ()),
+            title=self.title or "",
+            body=self.body or "",
+            attach=tuple(self.attach or ()),
+        )
         return Rule(
             name=name,
             when=self._condition(),

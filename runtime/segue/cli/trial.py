@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 import anyio
 
+from segue.notify.wiring import channel_for
 from segue_events import Clock, new_id
-from segue_notifiers.channels.choice import channel_of
 from segue_notifiers.channels.outbound import Policy
-from segue_notifiers.errors import InvalidChannel
 from segue_notifiers.message import Message
 from segue_notifiers.outbox.route import Route
 from segue_notifiers.outbox.sending import attempt
@@ -31,7 +30,7 @@ async def try_targets(targets: Sequence[Target], policy: Policy, clock: Clock) -
 
     async def ask(target: Target) -> None:
         begun = clock.monotonic()
-        reason = await _send(target, policy)
+        reason = await _send(target, policy, clock)
         answers[target.name] = Answer(target.name, reason, round((clock.monotonic() - begun) * 1e6))
 
     async with anyio.create_task_group() as group:
@@ -40,15 +39,12 @@ async def try_targets(targets: Sequence[Target], policy: Policy, clock: Clock) -
     return [answers[target.name] for target in targets]
 
 
-async def _send(target: Target, policy: Policy) -> str:
+async def _send(target: Target, policy: Policy, clock: Clock) -> str:
     """Return why the target did not take the message; nothing if it did."""
     message = Message(
         id=new_id(),
         title=f"A test of the alerts to {target.name}",
         body=f"`segue notify test` has sent this. What rules have to tell to '{target.name}' will come here too.",
     )
-    try:
-        route = Route(channel=channel_of(target, policy), timeout=target.timeout)
-    except InvalidChannel as error:
-        return str(error)
+    route = Route(channel=channel_for(target, policy, clock), timeout=target.timeout)
     return (await attempt(message, route)).reason
