@@ -95,6 +95,8 @@ async def serving(wiring: Wiring) -> AsyncIterator[Server]:
     """Serve these parts on a free port until the end of the `async with`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
+        # Or each answer waits 40 ms for the client to acknowledge its head, before its body is sent.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(create_app(wiring), ws="websockets-sansio", lifespan="off", log_config=None)
         uvicorn_server = _Uvicorn(config)
         serve = asyncio.create_task(uvicorn_server.serve([listener]))
