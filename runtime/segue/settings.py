@@ -59,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         about("What a commit survives: 'normal' the death of every process, 'full' the loss of power too."),
     ] = "normal"
     api_url: Annotated[str | None, about("The URL of a server that keeps the records instead of a local file.")] = None
+    api_key: Annotated[str | None, about("The key to show to that server.", secret=True)] = None
     logging_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], about("The least level of log lines kept.")
     ] = "INFO"
@@ -89,9 +90,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...], about("Where failures are told: Apprise URLs, set apart by blanks.", secret=True)
     ] = ()
     notify_timeout_seconds: Annotated[Seconds, about("How long one message may take, in seconds.")] = 30.0
-    notify_file: Annotated[
-        Path, about("The file of targets and rules; by default notifications.yaml in the home.")
-    ] = Path("notifications.yaml")
+    notify_file: Annotated[Path, about("The file of targets and rules; by default notifications.yaml in the home.")] = (
+        Path("notifications.yaml")
+    )
     notify_allow_networks: Annotated[
         tuple[str, ...],
         about("Private networks that messages may go to all the same, as 10.0.0.0/8, set apart by blanks."),
@@ -101,6 +102,32 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         about("The schemes of URLs that messages may go by; by default all that do not act on this machine."),
     ] = ()
     ui_url: Annotated[str | None, about("Where the pages of runs are, for links in messages.")] = None
+    server_host: Annotated[str, about("The address that a server listens on.")] = "127.0.0.1"
+    server_port: Annotated[int, about("The port that a server listens on; 0 for any that is free.", ge=0)] = 4200
+    server_page: Annotated[bool, about("Whether a server has the page too, or the API only.")] = True
+    server_auth: Annotated[
+        Literal["auto", "required", "off"],
+        about("Whether a server asks for keys; by default once there is one, and always beyond this machine."),
+    ] = "auto"
+    server_hosts: Annotated[
+        tuple[str, ...], about("Names that a server is reached by besides this machine's own, set apart by blanks.")
+    ] = ()
+    server_origins: Annotated[
+        tuple[str, ...], about("Pages elsewhere that may call a server, as https://example.org, set apart by blanks.")
+    ] = ()
+    server_max_body_bytes: Annotated[int, about("How long a request to a server may be, in bytes.", ge=1024)] = (
+        16_777_216
+    )
+    server_requests_per_second: Annotated[
+        Seconds, about("How many requests a second a server takes of one caller, 0 for any number.")
+    ] = 500.0
+    server_grace_seconds: Annotated[Seconds, about("How long a server that stops finishes its requests.")] = 5.0
+    server_late_seconds: Annotated[Seconds, about("How long after its time a scheduled run is late, in seconds.")] = (
+        15.0
+    )
+    server_retention_days: Annotated[
+        Seconds, about("How many days a server keeps runs that have ended, and events; 0 for ever.")
+    ] = 30.0
 
     def __post_init__(self) -> None:
         """Make the paths absolute; what is relative lies in the home."""

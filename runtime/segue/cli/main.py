@@ -18,6 +18,8 @@ COMMANDS = {
     "run": ("run:run", "Run a flow of a script or module, and show its tasks while they run."),
     "flow-run": ("flow_run:app", "Flow runs: list, inspect, read logs, watch, delete."),
     "task-run": ("task_run:app", "Task runs: list, inspect."),
+    "server": ("server:app", "The server, with its API and its page: start, stop, status."),
+    "api-key": ("api_key:app", "Who may use the server: create, list, revoke keys."),
     "notify": ("notify:app", "Alerts: who is told, of what, and what has been told."),
     "events": ("events:app", "The stream of all that happens."),
     "journal": ("journal:app", "The file of all records: check, rebuild, back up, status."),

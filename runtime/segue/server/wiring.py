@@ -8,6 +8,9 @@ from starlette.types import ASGIApp
 
 from segue.projection import RunProjection
 from segue.server.access import Access, OpenAccess
+from segue.server.authentication import Authentication
+from segue.server.keys import KeysFile
+from segue.server.metrics import Meters
 from segue.server.streams.streams import Streams
 from segue.settings import LoadedSettings
 from segue.store import Store
@@ -23,7 +26,8 @@ class Wiring:
     """The parts of a server that is running.
 
     `journal` writes, by way of `bus`; `store` reads on a connection of its own, so that no long look holds up the
-    stream. `streams` are the live connections. `started` is in µs since the epoch. `page` answers what no route does.
+    stream. `streams` are the live connections. `authentication` knows keys and sessions; it is the `access` of a server
+    that asks for them. `started` is in µs since the epoch. `page` answers what no route does.
     """
 
     loaded: LoadedSettings
@@ -32,9 +36,11 @@ class Wiring:
     bus: Bus
     store: Store
     streams: Streams
+    authentication: Authentication
     started: int
     access: Access = field(default_factory=OpenAccess)
     guard: Guard = field(default_factory=Guard)
+    meters: Meters = field(default_factory=Meters)
     page: ASGIApp | None = None
 
 
@@ -44,6 +50,7 @@ async def wired(
     clock: Clock,
     *,
     access: Access | None = None,
+    authentication: Authentication | None = None,
     guard: Guard | None = None,
     page: ASGIApp | None = None,
 ) -> AsyncGenerator[Wiring]:
@@ -67,6 +74,7 @@ async def wired(
             bus=bus,
             store=Store(reader),
             streams=Streams(bus),
+            authentication=authentication or Authentication(KeysFile(settings.database), clock),
             started=clock.now_us(),
             access=access or OpenAccess(),
             guard=guard or Guard(),

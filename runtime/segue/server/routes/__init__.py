@@ -3,7 +3,7 @@
 Each module has a table of its own; a new one is added to the list here.
 """
 
-from segue.server.routes import documents, flow_runs, stream
+from segue.server.routes import admin, documents, flow_runs, keys, login, stream
 from segue.server.routing import Route
 
 __all__ = ("TABLE",)
@@ -12,4 +12,7 @@ TABLE: tuple[Route, ...] = (
     *documents.ROUTES,
     *flow_runs.ROUTES,
     *stream.ROUTES,
+    *login.ROUTES,
+    *keys.ROUTES,
+    *admin.ROUTES,
 )

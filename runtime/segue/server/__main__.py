@@ -1,0 +1,7 @@
+"""python -m segue.server"""
+
+import sys
+
+from segue.server.process import main
+
+sys.exit(main())
