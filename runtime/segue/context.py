@@ -40,6 +40,7 @@ class FlowRunContext:
 
     __slots__ = (
         "breathed",
+        "cancelled",
         "children",
         "flow",
         "flow_run",
@@ -59,6 +60,8 @@ class FlowRunContext:
         self.parent = parent
         self.loop: asyncio.AbstractEventLoop | None = None
         self.children: Children | None = None
+        # Why the run is to stop, once somebody has asked it to.
+        self.cancelled: str | None = None
         # How often each task's name was used, for the numbers in task run names.
         self.names: dict[str, int] = {}
         # When the event loop last had a turn (monotonic seconds): see engine/task_run.py.
@@ -71,6 +74,14 @@ class FlowRunContext:
     def run(self) -> FlowRun:
         """The flow run's record."""
         return self.flow_run
+
+    @property
+    def stopped(self) -> str | None:
+        """Why this run, or one that it was called in, is to stop; None while nobody has asked."""
+        context: FlowRunContext | None = self
+        while context is not None and context.cancelled is None:
+            context = flow_context_of(context.parent)
+        return None if context is None else context.cancelled
 
     @property
     def parameters(self) -> dict[str, Any]:

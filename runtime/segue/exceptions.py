@@ -32,6 +32,7 @@ Control flow, which `except Exception` must not swallow:
 
     BaseException
     ├── Abort                     the engine gives up this run without recording more of it
+    ├── CancellationRequested     somebody asked a run to stop
     └── TerminationSignal         the process was asked to end
 """
 
@@ -260,6 +261,13 @@ class AmbiguousRun(SegueError):
 
 class Abort(BaseException):
     """The engine gives up a run without recording more of it, as when another process has taken it over."""
+
+
+class CancellationRequested(BaseException):
+    """Somebody asked a flow run to stop; raised in its plain function, and passes through the runs inside of it."""
+
+    def __init__(self) -> None:
+        super().__init__("The flow run was asked to stop.")
 
 
 class TerminationSignal(BaseException):

@@ -19,6 +19,7 @@ from random import Random
 from typing import Any, cast
 
 import msgspec
+from msgspec import UNSET
 
 from segue import states
 from segue.exceptions import TerminationSignal
@@ -283,7 +284,8 @@ def _crashed(error: BaseException, plan: Plan) -> State[Any]:
     """Say what ended the run from outside; `plan.crash` may know better than the exception does."""
     known = plan.crash(error)
     if known is not None:
-        return msgspec.structs.replace(known, data=error, occurred=plan.now())
+        data = error if known.data is UNSET else known.data
+        return msgspec.structs.replace(known, data=data, occurred=plan.now())
     return states.Crashed(message=crash_message(error), data=error, occurred=plan.now())
 
 

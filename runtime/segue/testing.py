@@ -99,7 +99,7 @@ class Harness:
         A flow run may be asked for by the name of its flow.
         """
         found = [event for event in self.backend.events if event.subject == self.id_of(name)]
-        return [state_of(event).name for event in found if "-run." in event.kind]
+        return [state_of(event).name for event in found if event.kind in STATE_TYPES]
 
     def id_of(self, name: str) -> str:
         """Return the id of the last run with this name, or of the last run of the flow with this name."""

@@ -106,6 +106,10 @@ class FlowChildren:
     def cancel(self, reason: str) -> int:
         """Cancel what has not begun, and the coroutines that have; return how many run in threads to their end."""
         self._closed = "its flow run is being cancelled."
+        return self.interrupt(reason)
+
+    def interrupt(self, reason: str) -> int:
+        """Do the same from another thread, while the flow run may still submit jobs."""
         in_threads = 0
         for job in list(self._open.values()):
             job.cancelled = reason

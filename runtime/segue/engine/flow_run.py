@@ -18,20 +18,29 @@ from segue.canonical import digest_of_call
 from segue.context import FlowRunContext, current_run, current_tags, flow_context_of
 from segue.definitions import FlowDefinition
 from segue.engine.caching import Keeping, Kept, inline, keeping_of_flow
-from segue.engine.calls import RunCall
+from segue.engine.calls import Inside, RunCall
 from segue.engine.children import FlowChildren
 from segue.engine.drivers import drive, drive_async, drive_async_generator, drive_generator
 from segue.engine.shielding import shielded
 from segue.engine.signals import end_if_last, termination
+from segue.engine.stopping import StoppableInside, Stopping
 from segue.engine.world import world_of
-from segue.exceptions import JournalNotRecorded, NotCanonical, ParameterTypeError, TerminationSignal
+from segue.exceptions import (
+    CancellationRequested,
+    CancelledRun,
+    JournalNotRecorded,
+    NotCanonical,
+    ParameterTypeError,
+    TerminationSignal,
+)
 from segue.inputs import blocked_by, final_state, find_upstream, open_futures, resolved
 from segue.keys import Scope, current_scope, install_scopes
-from segue.lifecycle import Invoke, Life, Plan, crash_message, flow_life
+from segue.lifecycle import Command, Invoke, Life, Plan, Ready, Sleep, crash_message, flow_life
 from segue.logging import RunLogger, run_logger
 from segue.names import run_name, slug
 from segue.parameters import record as recorded
 from segue.records import CacheEntry, FlowRun
+from segue.requests import Request
 from segue.run_events import Inline
 from segue.states import State, StateType
 from segue.task_runners import TaskRunner, ThreadPoolTaskRunner
@@ -45,6 +54,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
 
     __slots__ = (
         "args",
+        "children",
         "context",
         "definition",
         "ended_by",
@@ -56,6 +66,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
         "parent",
         "run",
         "signals",
+        "stopping",
         "upstream",
         "world",
     )
@@ -83,6 +94,8 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
         # The signal that a cancellation comes from, if it comes from one.
         self.ended_by: BaseException | None = None
         self.signals: termination | None = None
+        self.stopping = Stopping(flow.kind.is_async)
+        self.children: FlowChildren | None = None
         self.run = self._identified(flow_context_of(parent))
         self.context = FlowRunContext(flow, self.run, self.world, parent)
 
@@ -153,6 +166,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
             random=_random,
             retries=self.definition.policy(settings.flows_default_retries, settings.flows_default_retry_delay_seconds),
             depends=bool(self.upstream),
+            may_retry=self._may_retry,
             persist=self.keeping is not None,
             crash=self._crash,
             final_state=final_state,
@@ -160,10 +174,30 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
         return flow_life(options, plan, self.invalid)
 
     def _crash(self, error: BaseException) -> State[Any] | None:
-        """A signal reaches a coroutine as its cancellation: tell the one from the other."""
-        if self.ended_by is not None and isinstance(error, asyncio.CancelledError):
+        """A signal and a request reach a coroutine as its cancellation: tell the one from the other."""
+        if not isinstance(error, (asyncio.CancelledError, CancellationRequested)):
+            return None
+        if self.ended_by is not None:
             return states.Crashed(message=crash_message(self.ended_by))
-        return None
+        above = flow_context_of(self.parent)
+        reason = None if above is None else above.stopped
+        if reason is not None:
+            # The run that is asked to stop is further out: its function is to be ended by the same exception.
+            return states.Cancelled(message=reason)
+        reason = self.context.cancelled
+        return None if reason is None else states.Cancelled(message=reason, data=CancelledRun(reason))
+
+    def _told(self, request: Request) -> None:
+        """Hear that somebody asks this run to stop; from another thread, as a rule."""
+        self.context.cancelled = request.sentence
+        self.stopping.ask()
+        children = self.children
+        if children is not None and not self.definition.kind.is_async:
+            # The function may wait for them, which in most threads nothing can interrupt.
+            children.interrupt(request.sentence)
+
+    def _may_retry(self) -> bool:
+        return self.context.stopped is None
 
     # --- what its life says ---
 
@@ -178,6 +212,8 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
     def record(self, state: State[Any], kept: Kept | None) -> None:
         """Make `state` the run's state and publish its event, with the value where that is small and plain."""
         self.run.enter(state)
+        if state.is_final():
+            self.stopping.over()
         result: Inline = UNSET
         if state.type is StateType.COMPLETED and (kept is None or kept.ref is None):
             result = inline(state.data, self.world.settings.results_inline_limit)
@@ -198,6 +234,26 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
     def scope(self) -> Scope:
         """Return the scope of the flow's own steps; each attempt begins a new one."""
         return Scope()
+
+    # --- what can be stopped ---
+
+    def inside(self, scope: Scope | None = None) -> Inside:
+        """Return a context manager that makes this run the one that code finds itself in, until it is stopped."""
+        return StoppableInside((self.context, scope or self.scope()), self.stopping)
+
+    def perform(self, command: Command) -> Any:
+        """Do a command in plain code and return its answer."""
+        if isinstance(command, Sleep | Ready):
+            with self.stopping:
+                return super().perform(command)
+        return super().perform(command)
+
+    async def perform_async(self, command: Command) -> Any:
+        """Do a command in a coroutine and return its answer."""
+        if isinstance(command, Sleep | Ready):
+            with self.stopping:
+                return await super().perform_async(command)
+        return await super().perform_async(command)
 
     # --- calling the function, with children around it ---
 
@@ -235,7 +291,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
     @contextlib.contextmanager
     def _open_children(self) -> Generator[FlowChildren]:
         with self._new_runner() as runner:
-            children = self.context.children = FlowChildren(runner, None)
+            children = self.children = self.context.children = FlowChildren(runner, None)
             try:
                 yield children
             except BaseException:
@@ -250,7 +306,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
         loop = self.context.loop = asyncio.get_running_loop()
         install_scopes(loop)
         with self._new_runner() as runner:
-            children = self.context.children = FlowChildren(runner, loop)
+            children = self.children = self.context.children = FlowChildren(runner, loop)
             try:
                 yield children
             except BaseException:
@@ -334,16 +390,21 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
 
     @contextlib.contextmanager
     def _known(self) -> Generator[None]:
-        """Publish that the run exists; log its beginning and end."""
-        self.begin()
+        """Publish that the run exists, and hear what is asked of it; log its beginning and end."""
         run = self.run
-        self.logger().info("Beginning flow run %r for flow %r", run.name, run.flow_name)
+        self.world.backend.heed(run.id, self._told)
         try:
-            yield
+            self.begin()
+            self.logger().info("Beginning flow run %r for flow %r", run.name, run.flow_name)
+            try:
+                with self.stopping.watched():
+                    yield
+            finally:
+                if self.signals is not None:
+                    self.signals.hold()
+                self._say_end(run.state)
         finally:
-            if self.signals is not None:
-                self.signals.hold()
-            self._say_end(run.state)
+            self.world.backend.forget(run.id)
 
     def _terminated(self) -> None:
         self.ended_by = TerminationSignal(signal.SIGTERM)

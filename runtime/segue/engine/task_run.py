@@ -20,7 +20,7 @@ from segue.engine.caching import Keeping, Kept, inline, keeping_of_task
 from segue.engine.calls import RunCall
 from segue.engine.drivers import drive, drive_async, drive_async_generator, drive_generator
 from segue.engine.world import world_of
-from segue.exceptions import NotCanonical
+from segue.exceptions import CancellationRequested, NotCanonical
 from segue.futures import TaskFuture
 from segue.inputs import blocked_by, final_state, find_upstream, open_futures, resolved, traced, upstream_ids
 from segue.keys import Scope, current_scope
@@ -188,8 +188,12 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
     def _may_retry(self) -> bool:
         return self.cancelled is None
 
-    def _crash(self, _: BaseException) -> State[Any] | None:
-        return None if self.cancelled is None else states.Cancelled(message=self.cancelled)
+    def _crash(self, error: BaseException) -> State[Any] | None:
+        reason = self.cancelled
+        flow = self.context.flow_context
+        if reason is None and flow is not None and isinstance(error, (asyncio.CancelledError, CancellationRequested)):
+            reason = flow.stopped
+        return None if reason is None else states.Cancelled(message=reason)
 
     def _cache_key(self) -> str | None:
         return None if self.keeping is None else self.keeping.key(self.context, self.logger)

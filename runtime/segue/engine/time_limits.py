@@ -239,7 +239,7 @@ class _ThreadLimit(_Limit):
     def __init__(self, seconds: float, around: _Limit | None) -> None:
         super().__init__(seconds, around)
         self.thread = threading.get_ident()
-        self.raise_in = _raiser()
+        self.raise_in = raiser()
         # Whoever has the lock decides whether there is an interruption; at the end the limited thread keeps it.
         self.lock = threading.RLock()
 
@@ -260,7 +260,7 @@ class _ThreadLimit(_Limit):
 
 
 @cache
-def _raiser() -> Callable[[int, type[BaseException] | None], None]:
+def raiser() -> Callable[[int, type[BaseException] | None], None]:
     """Return what has an exception raised at a thread's next bytecode, or with None takes that back."""
     # Only limits of threads need it, and it takes milliseconds to import.
     import ctypes  # noqa: PLC0415
