@@ -3,6 +3,11 @@
 A row says what its run's events have said last; `first` and `last` are the seqs of the first and the last of them.
 What few readers want (results, references, tracebacks) stays in the event at `last`, or at a cache entry's `seq`.
 Ids are 16-byte blobs where they are UUIDs; the run of task runs outside of flows is ''.
+
+Flow runs are found by any of their columns in lists: flow_run_created holds all that lists filter and sort by, so that
+a look through a hundred thousand of them reads 9 MB and not the table. Task runs are ten times as many, and each index
+of them slows the writer: one by id, which is their order of creation and no later event changes, and one of those few
+that ended badly (types above 5, which is COMPLETED).
 """
 
 from collections.abc import Callable, Sequence
@@ -29,8 +34,13 @@ CREATE TABLE IF NOT EXISTS flow_run (
     type INTEGER NOT NULL, state TEXT, message TEXT, changed INTEGER NOT NULL,
     attempt INTEGER, created INTEGER, started INTEGER, first INTEGER NOT NULL, last INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS flow_run_created ON flow_run (created, id);
-CREATE INDEX IF NOT EXISTS flow_run_flow ON flow_run (flow, created, id);
+CREATE INDEX IF NOT EXISTS flow_run_created ON flow_run (
+    created, id, type, flow, name, state, started, changed, tags, parent
+);
+CREATE INDEX IF NOT EXISTS flow_run_type ON flow_run (type, created, id, flow);
+CREATE INDEX IF NOT EXISTS flow_run_flow ON flow_run (flow, type, created, id);
+CREATE INDEX IF NOT EXISTS flow_run_name ON flow_run (name, created, id);
+CREATE INDEX IF NOT EXISTS flow_run_root ON flow_run (root, created, id);
 CREATE TABLE IF NOT EXISTS task_run (
     run, id, task TEXT, name TEXT, scope TEXT, input, ordinal INTEGER, tags TEXT, parent, upstream,
     epoch INTEGER, cache_key TEXT,
@@ -38,6 +48,8 @@ CREATE TABLE IF NOT EXISTS task_run (
     attempt INTEGER, created INTEGER, started INTEGER, first INTEGER NOT NULL, last INTEGER NOT NULL,
     PRIMARY KEY (run, id)
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS task_run_id ON task_run (id);
+CREATE INDEX IF NOT EXISTS task_run_failed ON task_run (id, type) WHERE type > 5;
 CREATE TABLE IF NOT EXISTS log_index (
     run, seq INTEGER, level INTEGER NOT NULL, subject, PRIMARY KEY (run, seq)
 ) WITHOUT ROWID;
@@ -104,7 +116,7 @@ class RunProjection:
     """Folds events about runs into tables; pure, and in memory no larger than the batch it is given."""
 
     name = "runs"
-    version = 1
+    version = 2
     schema = _SCHEMA
     tables = tuple(_RUN_COLUMNS)
 

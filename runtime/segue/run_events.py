@@ -1,6 +1,7 @@
 """The vocabulary of events about runs: one maker per kind, and the way back from an event to a state.
 
     flow-run.<state type>, task-run.<state type>    a run came to this state
+    flow-run.cancel-requested                       somebody wants it to stop: "by", "reason"
     flow-run.deleted                                its rows are to go
     log.written                                     a run logged a line
 
@@ -23,6 +24,7 @@ from segue_events import Event
 FLOW_RUN = "flow-run."
 TASK_RUN = "task-run."
 FLOW_RUN_DELETED = "flow-run.deleted"
+FLOW_RUN_CANCEL_REQUESTED = "flow-run.cancel-requested"
 LOG_WRITTEN = "log.written"
 
 # A text is written up to so many characters, a traceback so many from its end.
@@ -101,6 +103,12 @@ def flow_run_state(
     if extra:
         payload.update(extra)
     return Event(kind=FLOW_RUN_KINDS[state.type], payload=payload, run=run.id, subject=run.id, occurred=state.occurred)
+
+
+def flow_run_cancel_requested(run_id: str, by: str, reason: str, occurred: int) -> Event:
+    """Return the event by which somebody asks a flow run to stop; `occurred` is in µs since the epoch."""
+    payload = {"by": clean(_cut(by)), "reason": clean(_cut(reason))}
+    return Event(kind=FLOW_RUN_CANCEL_REQUESTED, payload=payload, run=run_id, subject=run_id, occurred=occurred)
 
 
 def flow_run_deleted(run_id: str, occurred: int) -> Event:
@@ -185,6 +193,14 @@ def state_of(event: Event) -> State[Any]:
     return State(
         kind, state_name(payload) or DEFAULT_NAMES[kind], payload.get("message", ""), event.occurred, details=details
     )
+
+
+def reason(payload: dict[str, Any]) -> str:
+    """Return why a run came to the state that a payload tells of: its error, or the state's message."""
+    error: dict[str, Any] = payload.get("error") or {}
+    if error.get("message"):
+        return f"{error.get('type')}: {error['message']}"
+    return str(payload.get("message") or error.get("type") or "")
 
 
 def state_name(payload: dict[str, Any]) -> str | None:

@@ -14,8 +14,8 @@ from segue.projection import RunProjection
 from segue.records import FlowRun, TaskRun
 from segue.states import StateType
 from segue.store import FlowRunFilter, Store
+from segue.store.listing import Sort
 from segue.store.lookup import prefix_bounds
-from segue.store.runs import Order
 from segue_events import Event
 from segue_events.journal.sqlite import SqliteJournal
 
@@ -201,15 +201,15 @@ def test_what_no_id_begins_with_is_no_prefix(text: str) -> None:
 # --- runs are listed ---
 
 
-@pytest.mark.parametrize(("order", "expected"), [("newest", [REPORT, ETL, CHILD]), ("oldest", [CHILD, ETL, REPORT])])
+@pytest.mark.parametrize(("sort", "expected"), [("-created", [REPORT, ETL, CHILD]), ("created", [CHILD, ETL, REPORT])])
 async def test_flow_runs_are_paged_by_when_they_were_created(
-    recorder: Recorder, order: Order, expected: list[str]
+    recorder: Recorder, sort: Sort, expected: list[str]
 ) -> None:
     """Both ways; runs of the same moment are told apart by id."""
     for created, run_id in ((10, ETL), (10, REPORT), (5, CHILD)):
         await recorder.flow_run(run_id, created=created)
-    first = await recorder.store.runs.flow_runs(order=order, limit=1)
-    rest = await recorder.store.runs.flow_runs(order=order, limit=2, cursor=first.next)
+    first = await recorder.store.runs.flow_runs(sort=sort, limit=1)
+    rest = await recorder.store.runs.flow_runs(sort=sort, limit=2, cursor=first.next)
 
     assert [run.id for run in (*first.items, *rest.items)] == expected
     assert rest.next is None

@@ -39,6 +39,7 @@ __all__ = (
     "StateBody",
     "StateChange",
     "Statistics",
+    "Stretch",
     "TaskRunBody",
     "TaskRunItem",
     "VersionBody",
@@ -222,8 +223,21 @@ class History(msgspec.Struct, frozen=True):
     buckets: list[Bucket]
 
 
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """A time that a run spent in one state; `end` is null for the state it is in."""
+
+    type: StateType
+    name: str
+    start: Instant
+    end: Instant | None
+
+
 class GraphNode(msgspec.Struct, frozen=True, kw_only=True):
-    """A task run or a flow run within a flow run; `kind` is "task-run" or "flow-run", `label` what it is a run of."""
+    """A task run or a flow run within a flow run; `kind` is "task-run" or "flow-run", `label` what it is a run of.
+
+    `stretches` are the states of a run that was tried more than once or has waited; of others it is empty, since
+    `created`, `started` and `ended` tell all of it.
+    """
 
     id: str
     kind: str
@@ -235,6 +249,7 @@ class GraphNode(msgspec.Struct, frozen=True, kw_only=True):
     created: Instant | None
     started: Instant | None
     ended: Instant | None
+    stretches: list[Stretch] = []
 
 
 class GraphEdge(msgspec.Struct, frozen=True, kw_only=True):

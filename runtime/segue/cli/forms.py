@@ -9,7 +9,7 @@ import msgspec
 from segue import run_events
 from segue.cli.output import Cell, say
 from segue.cli.text import ago, clean_line, clock_time, duration, instant, iso
-from segue.cli.tree import STYLES, reason
+from segue.cli.tree import STYLES
 from segue.records import FlowRun, LogLine, TaskRun
 from segue.states import State
 from segue_events import Event
@@ -113,7 +113,7 @@ def log_cells(occurred: int, level: int, who: str, message: str) -> list[Cell]:
 
 def history_json(events: list[Event]) -> list[dict[str, Any]]:
     """The states a run went through, with why."""
-    return [{**state_json(run_events.state_of(event)), "reason": reason(event.payload)} for event in events]
+    return [{**state_json(run_events.state_of(event)), "reason": run_events.reason(event.payload)} for event in events]
 
 
 def say_history(events: list[Event]) -> None:
@@ -126,7 +126,7 @@ def say_history(events: list[Event]) -> None:
             Cell(f"{instant(event.occurred)}  ", "dim"),
             state_cell(state),
             padding,
-            clean_line(reason(event.payload), 400),
+            clean_line(run_events.reason(event.payload), 400),
         )
 
 

@@ -5,13 +5,13 @@ therefore one step with counts, and what is kept grows with the flow's code and 
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from segue.cli.output import Cell
 from segue.cli.text import clean_line, duration
+from segue.run_events import reason
 from segue_events import Event
 
-__all__ = ("FINAL", "STYLES", "RunTree", "Step", "reason")
+__all__ = ("FINAL", "STYLES", "RunTree", "Step")
 
 FINAL = frozenset({"completed", "failed", "crashed", "cancelled"})
 
@@ -179,14 +179,6 @@ class RunTree:
         hidden = set(done[: len(drawn) - room])
         shown = [line for number, (_, line) in enumerate(drawn) if number not in hidden][:room]
         return [*shown, [Cell(f"… {len(drawn) - len(shown)} more steps", "dim")]]
-
-
-def reason(payload: dict[str, Any]) -> str:
-    """Why a run came to a state: its error, or the state's message."""
-    error: dict[str, Any] = payload.get("error") or {}
-    if error.get("message"):
-        return f"{error.get('type')}: {error['message']}"
-    return str(payload.get("message") or error.get("type") or "")
 
 
 def _in_one_line(text: str) -> str:

@@ -8,16 +8,22 @@ import msgspec
 from segue.api import types
 from segue.api.types import instant_text
 from segue.records import FlowRun, LogLine, TaskRun
-from segue.states import State
+from segue.run_events import reason, state_of
+from segue.states import State, microseconds
+from segue.store.histories import Stretch
 from segue_events import Cursor, Event
 
 __all__ = (
     "event_body",
+    "flow_node",
     "flow_run_body",
     "flow_run_item",
     "instant_or_none",
     "log_line_body",
+    "log_line_text",
     "state_body",
+    "state_change",
+    "task_node",
     "task_run_body",
     "task_run_item",
 )
@@ -44,7 +50,7 @@ def flow_run_body(run: FlowRun, task_counts: dict[str, int]) -> types.FlowRunBod
     """Return a flow run with all that is known of it."""
     return types.FlowRunBody(
         **_flow_run(run, task_counts),
-        parameters=run.parameters,
+        parameters=run.parameters if isinstance(run.parameters, dict) else {},  # pyright: ignore[reportUnnecessaryIsInstance]
         pid=run.pid or None,
         entrypoint=run.entrypoint,
         **_outcome(run),
@@ -59,6 +65,35 @@ def task_run_item(run: TaskRun) -> types.TaskRunItem:
 def task_run_body(run: TaskRun) -> types.TaskRunBody:
     """Return a task run with all that is known of it."""
     return types.TaskRunBody(**_task_run(run), **_outcome(run))
+
+
+def state_change(event: Event) -> types.StateChange:
+    """Return the state that a run came to with an event."""
+    state = state_of(event)
+    due = state.state_details.scheduled_time
+    return types.StateChange(
+        seq=event.seq,
+        type=state.type,
+        name=state.name,
+        message=state.message,
+        reason=reason(event.payload),
+        timestamp=instant_text(state.occurred),
+        due=None if due is None else instant_text(microseconds(due)),
+    )
+
+
+def task_node(run: TaskRun, stretches: list[Stretch]) -> types.GraphNode:
+    """Return a task run as a node of its flow run's graph."""
+    shown = [
+        types.Stretch(type=one.type, name=one.name, start=instant_text(one.start), end=instant_or_none(one.end))
+        for one in stretches
+    ]
+    return types.GraphNode(kind="task-run", label=run.task_name, stretches=shown, **_node(run))
+
+
+def flow_node(run: FlowRun) -> types.GraphNode:
+    """Return a flow run as a node of the graph of the one it was called in."""
+    return types.GraphNode(kind="flow-run", label=run.flow_name, **_node(run))
 
 
 def event_body(event: Event, head: Cursor) -> types.EventBody:
@@ -89,6 +124,11 @@ def log_line_body(line: LogLine) -> types.LogLineBody:
     )
 
 
+def log_line_text(line: LogLine, who: str) -> str:
+    """Return a log line as a line of a file; `who` is the name of the run that logged it."""
+    return f"{instant_text(line.occurred)} | {logging.getLevelName(line.level):<8} | {who} - {line.message}\n"
+
+
 def _run(run: FlowRun | TaskRun) -> dict[str, Any]:
     ended = None if run.started is None or run.ended is None else (run.ended - run.started) / 1e6
     return {
@@ -104,6 +144,12 @@ def _run(run: FlowRun | TaskRun) -> dict[str, Any]:
         "ended": instant_or_none(run.ended),
         "duration": ended,
     }
+
+
+def _node(run: FlowRun | TaskRun) -> dict[str, Any]:
+    shared = ("id", "name", "parent_id", "state", "run_count", "created", "started", "ended")
+    known = _run(run)
+    return {name: known[name] for name in shared}
 
 
 def _flow_run(run: FlowRun, task_counts: dict[str, int]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Queries: the parameters and bodies of requests, made into the structs that routes ask for, or into problems."""
 
+import logging
 import re
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -13,13 +14,45 @@ from segue.api.types import WrongField
 from segue.server.problems import Problem
 from segue.suggestions import did_you_mean
 
-__all__ = ("Limit", "Moment", "body_of", "microseconds", "query_of")
+__all__ = (
+    "Kinds",
+    "Level",
+    "Limit",
+    "ManyLimit",
+    "Moment",
+    "Text",
+    "Texts",
+    "body_of",
+    "level_in",
+    "microseconds",
+    "query_of",
+)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACE = re.compile(r"(.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=200, description="How many at most.")]
+ManyLimit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="How many at most.")]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Text = Annotated[str, msgspec.Meta(max_length=500)]
+Texts = Annotated[tuple[Text, ...], msgspec.Meta(max_length=50)]
+# Few stars: with many, a pattern takes as long to try as its author wishes.
+Kinds = Annotated[
+    tuple[Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[^*]*(\*[^*]*){0,3}$")], ...],
+    msgspec.Meta(max_length=50, description="Kinds of events; * is any text, ! before one leaves it out."),
+]
+Level = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^(debug|info|warning|error|critical|[0-9]{1,3})$",
+        description="The least level: a name, or a number as logging has it.",
+    ),
+]
+
+
+def level_in(text: str) -> int:
+    """Return a level as the logging module counts it."""
+    return int(text) if text.isdigit() else logging.getLevelNamesMapping()[text.upper()]
 
 
 def microseconds(moment: datetime | None) -> int | None:
@@ -35,9 +68,13 @@ class _Parameter(NamedTuple):
 @cache
 def _parameters(kind: type[msgspec.Struct]) -> dict[str, _Parameter]:
     return {
-        field.encode_name: _Parameter(field.type, get_origin(field.type) is tuple)
+        field.encode_name: _Parameter(field.type, get_origin(_stripped(field.type)) is tuple)
         for field in msgspec.structs.fields(kind)
     }
+
+
+def _stripped(kind: Any) -> Any:
+    return kind.__origin__ if get_origin(kind) is Annotated else kind
 
 
 def query_of(given: QueryParams, kind: type[msgspec.Struct]) -> Any:

@@ -2,4 +2,5 @@
 
 from segue.store.filters import FlowRunFilter as FlowRunFilter
 from segue.store.filters import Page as Page
+from segue.store.filters import TaskRunFilter as TaskRunFilter
 from segue.store.store import Store as Store

@@ -25,13 +25,7 @@ class _Kind(NamedTuple):
 
 # A flow run that was deleted while it went on has left a row without what makes it known.
 _FLOW_RUNS = _Kind("id", "id", "name", "(SELECT * FROM flow_run WHERE flow IS NOT NULL)")
-# The id is the second part of the table's key: so each flow run's part of it is looked into by itself.
-_TASK_RUNS = _Kind(
-    "task_run.id, task_run.run",
-    "task_run.id",
-    "task_run.name",
-    "(SELECT '' AS flow_run UNION ALL SELECT id FROM flow_run) AS flow_runs CROSS JOIN task_run ON run = flow_run",
-)
+_TASK_RUNS = _Kind("id, run", "id", "name", "task_run")
 
 
 async def flow_run_id(source: Source, wanted: str) -> Stored:
@@ -39,18 +33,17 @@ async def flow_run_id(source: Source, wanted: str) -> Stored:
     return (await _find(source, wanted, _FLOW_RUNS))[0]
 
 
-async def task_run_key(source: Source, wanted: str) -> tuple[Stored, Stored]:
+async def task_run_key(source: Source, wanted: str, *, by_name: bool) -> tuple[Stored, Stored]:
     """Return the stored ids of the task run that is meant and of its flow run; raises UnknownRun or AmbiguousRun."""
-    task_run, flow_run = await _find(source, wanted, _TASK_RUNS)
+    task_run, flow_run = await _find(source, wanted, _TASK_RUNS, by_name=by_name)
     return task_run, flow_run
 
 
-async def _find(source: Source, wanted: str, kind: _Kind) -> tuple[Any, ...]:
+async def _find(source: Source, wanted: str, kind: _Kind, *, by_name: bool = True) -> tuple[Any, ...]:
     """Find by the whole id, else by name, else by the beginning of the id."""
-    searches: list[tuple[str, tuple[Any, ...]]] = [
-        (f"{kind.id} = ?", (id_at_rest(wanted),)),
-        (f"{kind.name} = ?", (wanted,)),
-    ]
+    searches: list[tuple[str, tuple[Any, ...]]] = [(f"{kind.id} = ?", (id_at_rest(wanted),))]
+    if by_name:
+        searches.append((f"{kind.name} = ?", (wanted,)))
     if bounds := prefix_bounds(wanted):
         searches.append((f"{kind.id} BETWEEN ? AND ?", bounds))
     for condition, params in searches:

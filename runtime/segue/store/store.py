@@ -1,7 +1,8 @@
-"""Store: what the command line and the engine read of a journal."""
+"""Store: what the command line, the engine and the server read of a journal."""
 
 from segue.records import CacheEntry
 from segue.run_events import flow_run_deleted
+from segue.store.events import Events
 from segue.store.logs import Logs
 from segue.store.rows import result_in
 from segue.store.runs import Runs
@@ -16,6 +17,7 @@ class Store:
         self._source = journal
         self.runs = Runs(journal)
         self.logs = Logs(journal)
+        self.events = Events(journal)
 
     async def cache(self, key: str, now: int) -> CacheEntry | None:
         """Return the result under a cache key, None if there is none that is valid at `now` (µs since the epoch)."""

@@ -3,7 +3,20 @@
 Each module has a table of its own; a new one is added to the list here.
 """
 
-from segue.server.routes import admin, documents, flow_runs, keys, login, stream
+from segue.server.routes import (
+    admin,
+    documents,
+    events,
+    flow_run,
+    flow_runs,
+    flows,
+    keys,
+    login,
+    logs,
+    requests,
+    stream,
+    task_runs,
+)
 from segue.server.routing import Route
 
 __all__ = ("TABLE",)
@@ -11,6 +24,12 @@ __all__ = ("TABLE",)
 TABLE: tuple[Route, ...] = (
     *documents.ROUTES,
     *flow_runs.ROUTES,
+    *flow_run.ROUTES,
+    *requests.ROUTES,
+    *task_runs.ROUTES,
+    *flows.ROUTES,
+    *events.ROUTES,
+    *logs.ROUTES,
     *stream.ROUTES,
     *login.ROUTES,
     *keys.ROUTES,
