@@ -52,7 +52,10 @@ export class Live {
     clearTimeout(this.#timer);
     removeEventListener("online", this.#hurry);
     this.#abort.abort();
-    this.#socket?.close();
+    const socket = this.#socket;
+    // A browser complains of a socket that is closed while it opens.
+    if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+    else socket?.close();
   }
 
   #hurry = (): void => {

@@ -64,7 +64,11 @@ function drawn(graph: Graph, groups: Map<string, Node[]>, isGrouped: boolean): P
   });
   const lines = graph.edges().map((edge) => {
     const { points } = graph.edge(edge) as { points: { x: number; y: number }[] };
-    return { id: `${edge.v} ${edge.w}`, d: curve(points) };
+    const [source, target] = [graph.node(edge.v), graph.node(edge.w)] as { x: number; y: number }[];
+    // From the right side of the one to the left side of the other, by way of the bends between.
+    const start = { x: source!.x + WIDTH / 2, y: source!.y };
+    const end = { x: target!.x - WIDTH / 2, y: target!.y };
+    return { id: `${edge.v} ${edge.w}`, d: curve([start, ...points.slice(1, -1), end]) };
   });
   const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
   return { boxes, lines, width, height, isGrouped };
