@@ -41,11 +41,13 @@ def create_app(wiring: Wiring, table: Sequence[Route] = TABLE) -> Starlette:
             routes.append(WebSocketRoute(path, _Endpoint(wiring, methods, answers).websocket))
     if wiring.page is not None:
         routes.append(Mount("/", app=_unless_api(wiring.page)))
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[Middleware(Doorway, guard=wiring.guard)],
         exception_handlers={HTTPException: _http_problem},
     )
+    app.state.table = tuple(table)
+    return app
 
 
 class _Endpoint:

@@ -61,7 +61,7 @@ class Route(NamedTuple):
     `handler` returns a value of the type `answer`, or a starlette Response, which goes out as it is. `scope` is what
     the caller must be allowed to do, None if anybody may. `query` and `body` are structs; the handler is only called
     with what fits them. `tag` returns the entity tag, before the handler is called, which it is not if the client has
-    that already.
+    that already. `media` are the media types of answers that are no JSON.
     """
 
     method: str
@@ -74,3 +74,4 @@ class Route(NamedTuple):
     body: Any = None
     status: int = 200
     tag: Tagger | None = None
+    media: tuple[str, ...] = ()

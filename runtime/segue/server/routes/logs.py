@@ -92,5 +92,5 @@ OF_RUN = "/api/flow-runs/{flow_run}/logs"
 
 ROUTES = (
     Route("GET", "/api/logs", READ, logs, "Log lines", LIST, LogsQuery, tag=by_head),
-    Route("GET", OF_RUN, READ, logs_of_run, "Its log lines", LIST, LogsOfRunQuery, tag=by_run),
+    Route("GET", OF_RUN, READ, logs_of_run, "Its log lines", LIST, LogsOfRunQuery, tag=by_run, media=("text/plain",)),
 )
