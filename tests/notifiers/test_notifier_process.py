@@ -1,5 +1,6 @@
 """How the notifier's process ends, and what is made of what is configured."""
 
+import os
 from pathlib import Path
 from random import Random
 
@@ -159,6 +160,22 @@ def test_what_is_left_is_private_and_left_once(tmp_path: Path) -> None:
     [found] = registrations.found(0)
     assert found.registration == alert
     assert CANARY not in repr(found)
+
+
+def test_what_is_left_again_changes_nothing_unless_it_had_grown_old(tmp_path: Path) -> None:
+    """Each failing process leaves its word again, which must not make a notifier that is sending begin anew."""
+    settings = Settings(home=tmp_path)
+    sources, registrations = Sources.of(settings, tmp_path), Registrations.of(settings.database)
+    registrations.leave(Alert(noun="flow", name="etl", ending="failed", tags=("oncall",)))
+    [file] = registrations.folder.iterdir()
+
+    def fingerprint(left_at: int, now: int) -> object:
+        os.utime(file, (left_at, left_at))
+        return sources.fingerprint(now * 1_000_000)
+
+    hour = 3600
+    assert fingerprint(0, hour) == fingerprint(hour, hour) == fingerprint(hour, 3 * hour)
+    assert fingerprint(0, hour) != fingerprint(0, 3 * hour)
 
 
 def test_what_was_left_long_ago_is_deleted(tmp_path: Path) -> None:

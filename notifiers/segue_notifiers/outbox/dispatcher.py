@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from segue_events import Bus, Clock, Cursor, CursorReset, Event, Journal
 from segue_notifiers.outbox.durable import until_durable
 from segue_notifiers.outbox.fold import Outbox
-from segue_notifiers.outbox.lane import Attach, Desk, Lane, attach_nothing
+from segue_notifiers.outbox.lane import GRACE, Attach, Desk, Lane, attach_nothing
 from segue_notifiers.outbox.records import DELIVERIES, dead
 from segue_notifiers.outbox.route import Route
 
@@ -38,6 +38,7 @@ class Dispatcher:
         self._outbox = Outbox()
         self._lanes: dict[str, Lane] = {}
         self._moved = anyio.Event()
+        self._ending = False
         self._position = Cursor("", 0, 0)
 
     @property
@@ -53,7 +54,7 @@ class Dispatcher:
         self, journal: Journal, bus: Bus, after: Cursor, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
     ) -> None:
         """Send until cancelled, beginning with what was queued after the cursor."""
-        self._outbox, self._lanes = Outbox(), dict[str, Lane]()
+        self._outbox, self._lanes, self._ending = Outbox(), dict[str, Lane](), False
         self._position = await self._catch_up(journal, after)
         task_status.started()
         desk = Desk(clock=self._clock, random=self._random, record=lambda event: self._record(bus, event),
@@ -61,12 +62,18 @@ class Dispatcher:
         async with bus.subscribe(DELIVERIES, after=self._position) as events, anyio.create_task_group() as group:
             self._bury(bus)
             self._wake(desk, group, self._outbox.targets())
-            async for batch in events:
-                for event in batch:
-                    self._outbox.apply(event)
-                self._moved.set()
-                self._moved = anyio.Event()
-                self._wake(desk, group, self._outbox.targets())
+            try:
+                async for batch in events:
+                    for event in batch:
+                        self._outbox.apply(event)
+                    self._moved.set()
+                    self._moved = anyio.Event()
+                    self._wake(desk, group, self._outbox.targets())
+            except BaseException:
+                self._hurry(GRACE)
+                raise
+            # Without a bus, what a target answers cannot be recorded.
+            self._hurry(0)
             group.cancel_scope.cancel()
 
     async def _catch_up(self, journal: Journal, after: Cursor) -> Cursor:
@@ -95,6 +102,13 @@ class Dispatcher:
                 self._lanes[target] = lane
                 group.start_soon(lane.run)
 
+    def _hurry(self, seconds: float) -> None:
+        """Let what is under way take so many seconds more."""
+        self._ending = True
+        self._moved.set()
+        for lane in self._lanes.values():
+            lane.hurry(seconds)
+
     def _bury(self, bus: Bus) -> None:
         """Give up what is too old and has no target."""
         for target in self._outbox.targets():
@@ -107,5 +121,5 @@ class Dispatcher:
     async def _record(self, bus: Bus, event: Event) -> None:
         bus.publish(event)
         await until_durable(bus, self._clock)
-        while self._outbox.seq < event.seq:
+        while self._outbox.seq < event.seq and not self._ending:
             await self._moved.wait()

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
 
+import anyio
+import anyio.lowlevel
 import msgspec
 
 from segue_events import Clock, Event
@@ -23,6 +25,9 @@ LOGGER = logging.getLogger("segue.notifications")
 
 # A pause that is shorter is none: clocks count in µs, and shares of a token do not come out even.
 NO_PAUSE = 0.001
+
+# Seconds that a target is left to answer when its lane is stopped: what is cut off before is sent again later.
+GRACE = 5.0
 
 Attach = Callable[[Message, str], Awaitable[Attachment | None]]
 """Fetches what goes with a message, by what the rule calls it: "log"; None where there is no such thing."""
@@ -61,14 +66,21 @@ class Lane:
         self._bucket = TokenBucket(route.rate, desk.clock.monotonic())
         self._breaker = Breaker()
         self._crowd = Crowd()
+        self._underway = anyio.CancelScope()
 
     def notice(self) -> None:
         """Look into the queue: something has come."""
         self._bell.ring()
 
+    def hurry(self, seconds: float = GRACE) -> None:
+        """Let what is under way take so many seconds more; to be called when the lane is cancelled."""
+        self._underway.deadline = anyio.current_time() + seconds
+
     async def run(self) -> None:
-        """Send until cancelled."""
+        """Send until cancelled; a target that is about to answer then is heard first."""
         while True:
+            # Where nothing has to be waited for, nothing else would let the lane end.
+            await anyio.lowlevel.checkpoint()
             entry = await self._due()
             condensed = self._crowd.condense(self._queue, entry)
             if condensed:
@@ -95,10 +107,11 @@ class Lane:
         return max(self._breaker.wait(now), self._bucket.wait(now))
 
     async def _deliver(self, entry: Entry) -> None:
+        message = await self._with_attachments(entry)
         self._bucket.take(self._desk.clock.monotonic())
-        outcome = await attempt(await self._with_attachments(entry), self._route)
-        # Nothing is awaited from here on before the event is published: what a target has is known to be there.
-        await self._desk.record(self._judge(entry, outcome))
+        # What a target has is known to be there, also if the lane is stopped meanwhile.
+        with anyio.CancelScope(shield=True) as self._underway:
+            await self._desk.record(self._judge(entry, await attempt(message, self._route)))
 
     def _judge(self, entry: Entry, outcome: Outcome) -> Event:
         """Return the event that tells of the attempt."""

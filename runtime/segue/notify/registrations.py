@@ -89,15 +89,27 @@ class Registrations:
         """
         return [found for path in sorted(self.folder.glob("*.json")) for found in _read(path, now)]
 
+    def fresh(self, now: int) -> frozenset[str]:
+        """The digests of those that were left so lately that an alert of that age is told."""
+        return frozenset(path.stem for path in self.folder.glob("*.json") if now - _left_at(path) <= VALID)
+
 
 def digest_of(content: bytes) -> str:
     """A name for the content that shows nothing of it."""
     return blake2b(content, digest_size=12).hexdigest()
 
 
+def _left_at(path: Path) -> int:
+    """When it was left last, in µs since 1970; 0 if it is no more."""
+    try:
+        return path.stat().st_mtime_ns // 1000
+    except OSError:
+        return 0
+
+
 def _read(path: Path, now: int) -> Iterator[Found]:
     try:
-        seen = path.stat().st_mtime_ns // 1000
+        seen = _left_at(path)
         registration = msgspec.json.decode(path.read_bytes(), type=Registration)
         if not _counts(registration, now - seen):
             path.unlink()

@@ -46,9 +46,9 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
         """The mark of each file that may hold rules, which changes when the file does: plain data, fit to be kept."""
         return {str(path): _stamp(path) for path in (self.own, *self.projects)}
 
-    def fingerprint(self) -> object:
-        """What changes whenever one of the files does, or what runs have left."""
-        return self.stamps(), {path.name: _stamp(path) for path in self.left.glob("*.json")}
+    def fingerprint(self, now: int) -> object:
+        """What changes whenever one of the files does, or what counts of that which runs have left, at `now` (µs)."""
+        return self.stamps(), Registrations(self.left).fresh(now)
 
 
 def _tells(path: Path) -> bool:

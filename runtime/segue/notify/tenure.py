@@ -37,9 +37,6 @@ JUST_BEFORE = 10_000_000
 # Seconds between two looks whether the configuration has changed.
 GLANCE = 0.5
 
-# Registrations grow old without any file changing, so the configuration is read anew every hour (µs).
-HOUR = 3_600_000_000
-
 
 class Telling(Protocol):
     """What `tell_and_unlock` needs of a tenure."""
@@ -165,7 +162,7 @@ class Tenure:
         return self._marked() != self._mark
 
     def _marked(self) -> object:
-        return self._sources.fingerprint(), self._clock.now_us() // HOUR
+        return self._sources.fingerprint(self._clock.now_us())
 
 
 @asynccontextmanager
