@@ -50,8 +50,8 @@ async def client(server: Server) -> AsyncIterator[AsyncClient]:
 
 
 @asynccontextmanager
-async def relay(port: int) -> AsyncIterator[str]:
-    """What stands before many a server: it passes requests on, but knows of no websockets."""
+async def relay(port: int, silent: bool = False) -> AsyncIterator[str]:
+    """What stands before many a server: it passes requests on, but refuses websockets, or just hangs up on them."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -61,7 +61,8 @@ async def relay(port: int) -> AsyncIterator[str]:
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         if b"upgrade: websocket" in head.lower():
-            writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            if not silent:
+                writer.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
             return
         there, back = await asyncio.open_connection("127.0.0.1", port)
         back.write(head)
@@ -84,10 +85,10 @@ async def relay(port: int) -> AsyncIterator[str]:
         listener.close()
 
 
-@pytest.fixture
-async def far(server: Server) -> AsyncIterator[AsyncClient]:
-    """A client whose websockets are refused on the way."""
-    async with relay(server.port) as url, AsyncClient(url) as made:
+@pytest.fixture(params=[False, True], ids=["refused", "hung up on"])
+async def far(server: Server, request: pytest.FixtureRequest) -> AsyncIterator[AsyncClient]:
+    """A client whose websockets do not come through."""
+    async with relay(server.port, request.param) as url, AsyncClient(url) as made:
         yield made
 
 

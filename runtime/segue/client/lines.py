@@ -11,7 +11,7 @@ from segue.api.types import EventBatch, instant_text, microseconds_in
 from segue.client import asks
 from segue.client.asks import Ask
 from segue.client.exchange import Address, answer_of, request_of
-from segue.client.failures import RequestRefused, ServerAway
+from segue.client.failures import ApiError, RequestRefused, ServerAway
 from segue.client.transport import AsyncTransport
 from segue_events import Clock, Cursor, CursorReset, Event, Filter
 from segue_events.stream import Reader, StreamRefused, wire
@@ -26,8 +26,6 @@ _Message: TypeAlias = wire.Welcome | wire.Events | wire.Reset | wire.Ack
 # How long a poll waits at the server for the first event, in seconds.
 _WAIT = 25.0
 _MAX_FRAME = 1024 * 1024
-# After so many websockets in a row that did not come to be, the next attempt is made by HTTP.
-_FAILURES = 2
 # These say who may not come in, and another way in does not change that.
 _FINAL_STATUSES = ("status 401", "status 403")
 
@@ -37,27 +35,37 @@ class Switch:
 
     def __init__(self, address: Address) -> None:
         self._address = address
-        self._failures = 0
+        self._failed = False
 
     async def dial(self, url: str, side: wire.ClientSide) -> Line:
         """Connect and say hello."""
-        if self._failures >= _FAILURES:
-            # The one after it is a websocket again: a server that has come back may take it.
-            self._failures = 0
-            return HttpLine(self._address, side)
+        answers = self._failed and await self._answers()
         try:
             line = await dial(url, side)
         except Lost:
-            self._failures += 1
-            raise
+            self._failed = True
+            if not answers:
+                raise
+            # Something swallows websockets, for the server is there.
+            return HttpLine(self._address, side)
         except RuntimeError as error:  # the program ends, and no thread looks up names any more
             raise Lost(str(error)) from error
         except StreamRefused as refusal:
             if any(status in refusal.reason for status in _FINAL_STATUSES):
                 raise
             return HttpLine(self._address, side)
-        self._failures = 0
+        self._failed = False
         return line
+
+    async def _answers(self) -> bool:
+        """Whether the server answers HTTP."""
+        ask = asks.version()
+        try:
+            async with AsyncTransport(self._address.url) as transport:
+                answer_of(ask, self._address, await transport.send(request_of(ask, self._address)))
+        except ApiError as error:
+            return isinstance(error, RequestRefused)
+        return True
 
 
 class AnyReader(Reader):

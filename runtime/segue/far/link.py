@@ -52,6 +52,7 @@ class Link:
         self.clock = clock or SystemClock()
         self.address = Address.of(settings.api_url or "", settings.api_key)
         self.requests = Requests()
+        self._parting = _PARTING
         name = hashlib.sha256(self.address.url.encode()).hexdigest()[:16]
         self._folder = settings.home / "spool" / name
         self.spool = self._opened()
@@ -88,8 +89,10 @@ class Link:
         """Return a future of the result under a cache key; of None where the server does not answer."""
         return asyncio.run_coroutine_threadsafe(self._cached(key, self.spool.published), self._loop)
 
-    def close(self) -> None:
-        """Send what is left, or leave it on disk to the next process; safe to call twice."""
+    def close(self, parting: float = _PARTING) -> None:
+        """Send what is left, waiting up to `parting` seconds for a server that is away; leave the rest to the next
+        process. Safe to call twice."""
+        self._parting = parting
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
@@ -119,14 +122,12 @@ class Link:
             tasks = [asyncio.create_task(self._carry()), asyncio.create_task(self._hear(switch))]
             self._ready.set_result(None)
             await self._stop.wait()
-            await self._first_of(self._carrier.acknowledged(self.spool.published), self.clock.sleep(_PARTING))
+            await self._first_of(self._carrier.acknowledged(self.spool.published), self.clock.sleep(self._parting))
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
         if len(self.spool):
-            text = (
-                "%d events wait in %s for the server at %s; the next flow that runs with this SEGUE_API_URL sends them."
-            )
+            text = "%d events wait in %s for the server at %s; the next flow that is run for it sends them."
             _LOGGER.warning(text, len(self.spool), self.spool.path, self.address.url)
         self.spool.close()
 
@@ -231,13 +232,13 @@ def current_link(settings: Settings) -> Link:
         return _links[key]
 
 
-def close_links() -> None:
-    """Close every link of this process; the next run opens a new one."""
+def close_links(parting: float = _PARTING) -> None:
+    """Close every link of this process, waiting up to `parting` seconds for each; the next run opens a new one."""
     with _lock:
         links = list(_links.values())
         _links.clear()
     for link in links:
-        link.close()
+        link.close(parting)
 
 
 def _forget_after_fork() -> None:
