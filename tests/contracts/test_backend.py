@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,13 +59,18 @@ async def local(home: Path) -> AsyncIterator[Subject]:
 
 
 @asynccontextmanager
-async def far(home: Path) -> AsyncIterator[Subject]:
-    async with serving(home / "server") as url:
+async def far(home: Path, websockets: str = "websockets-sansio") -> AsyncIterator[Subject]:
+    async with serving(home / "server", websockets) as url:
         link = await asyncio.to_thread(Link, Settings(home=home, api_url=url))
         try:
             yield Subject(ApiBackend(link), lambda: read(home / "server"), lambda event: write(home / "server", event))
         finally:
             await asyncio.to_thread(link.close)
+
+
+def far_by_http(home: Path) -> AbstractAsyncContextManager[Subject]:
+    """The same where no websocket comes through."""
+    return far(home, "none")
 
 
 async def read(home: Path) -> list[Event]:
@@ -87,13 +92,13 @@ class Uvicorn(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(home: Path) -> AsyncIterator[str]:
+async def serving(home: Path, websockets: Any) -> AsyncIterator[str]:
     """A server with a database in this folder, which lets everybody in."""
     os.makedirs(home)
     loaded = load_settings()._replace(settings=Settings(home=home))
     async with wired(loaded, SystemClock()) as wiring:
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            config = uvicorn.Config(create_app(wiring), ws="websockets-sansio", lifespan="off", log_config=None)
+            config = uvicorn.Config(create_app(wiring), ws=websockets, lifespan="off", log_config=None)
             server = Uvicorn(config)
             serve = asyncio.create_task(server.serve([listener]))
             try:
@@ -104,7 +109,7 @@ async def serving(home: Path) -> AsyncIterator[str]:
                 await serve
 
 
-@pytest.fixture(params=[in_memory, local, far], ids=["memory", "local", "far"])
+@pytest.fixture(params=[in_memory, local, far, far_by_http], ids=["memory", "local", "far", "far by HTTP"])
 async def subject(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
     async with asyncio.timeout(30), request.param(tmp_path) as made:
         yield made
