@@ -24,7 +24,7 @@ class Firing(msgspec.Struct, frozen=True, kw_only=True):
     `id` is the same whenever the same firing is reckoned anew, so acting upon it twice can be noticed. `news` are the
     causes that are kept, the latest last; `count` is how many there were (a digest's more than are kept). `tags` say
     whom to tell, `level` is the step of the escalation (0 is the first telling), `at` is in µs since 1970.
-    `expected` is, in a few words, what a missing one waited for: "flow-run.completed of nightly".
+    `expected` is, in a few words, what a missing one waited for: "completed flow run of nightly by 06:00 (UTC)".
     """
 
     id: str

@@ -66,8 +66,8 @@ def _matched(firing: Firing, masking: Masking) -> tuple[str, str]:
 
 
 def _missing(firing: Firing, masking: Masking) -> tuple[str, str]:
-    expected = line(masking.text(firing.expected), 150) or "the expected event"
-    title = f"{line(firing.rule, 60)}: {expected} did not come by {minute(firing.at)}"
+    expected = line(masking.text(firing.expected), 150) or f"expected event by {minute(firing.at)}"
+    title = f"{line(firing.rule, 60)}: no {expected}"
     if not firing.news:
         return title, f"Nothing of the kind that rule {line(firing.rule, 100)} expects has come in time."
     before = firing.news[-1]
@@ -89,7 +89,7 @@ def _recovered(firing: Firing, masking: Masking) -> tuple[str, str]:
 
 
 def _escalated(firing: Firing, masking: Masking) -> tuple[str, str]:
-    title, lead = _matched(firing, masking)
+    title, lead = (_missing if firing.expected else _matched)(firing, masking)
     return f"Nobody has acknowledged: {title}", f"{lead}\nThis is step {firing.level} of the escalation."
 
 

@@ -9,6 +9,7 @@ from segue_notifiers.message import Severity
 from segue_notifiers.rules.cause import Cause, instant, merged, microseconds
 from segue_notifiers.rules.compound import is_standing, watch_of
 from segue_notifiers.rules.escalation import Escalator
+from segue_notifiers.rules.expectation import expectation
 from segue_notifiers.rules.group import Group, Groups, Key, RuleMemory
 from segue_notifiers.rules.grouping import grouping
 from segue_notifiers.rules.identity import firing_id
@@ -24,6 +25,7 @@ class Runner:
     def __init__(self, rule: Rule, snapshot: bytes | None = None) -> None:
         self.rule = rule
         self._watch = watch_of(rule.when)
+        self._expected = expectation(rule.when)
         self._recovery = CompiledMatch(rule.recovery) if rule.recovery is not None else None
         self._group_of = grouping(rule.for_each)
         self._pacer = Pacer(rule)
@@ -175,6 +177,7 @@ class Runner:
             severity=severity,
             news=cause.news,
             count=cause.count,
+            expected=self._expected if reason == "missing" else "",
         )
 
     # --- what is remembered ---

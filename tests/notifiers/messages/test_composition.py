@@ -78,18 +78,20 @@ def test_several_causes_are_counted_and_listed() -> None:
 
 
 def test_what_did_not_come_is_told_by_its_name_and_hour() -> None:
-    expected = "flow-run.completed of nightly"
+    expected = "completed flow run of nightly by 06:00 (UTC)"
 
     message = compose(firing("missing", expected=expected), Notify(), "m").message
+    reminder = compose(firing("escalated", expected=expected, level=1), Notify(), "m").message
 
-    assert message.title == "failures: flow-run.completed of nightly did not come by 2025-11-25 06:00 UTC"
+    assert message.title == "failures: no completed flow run of nightly by 06:00 (UTC)"
+    assert reminder.title == f"Nobody has acknowledged: {message.title}"
     assert "Rule: failures" in message.body
 
 
 def test_what_did_not_follow_is_told_with_what_it_was_to_follow() -> None:
     message = compose(firing("missing", failed(), group=("etl",)), Notify(), "m").message
 
-    assert message.title == "failures: the expected event did not come by 2025-11-25 06:00 UTC"
+    assert message.title == "failures: no expected event by 2025-11-25 06:00 UTC"
     assert message.body.startswith("It was to come after this: Flow run etl/brave-otter failed (2025-11-25 06:00 UTC).")
 
 
