@@ -23,11 +23,13 @@ class Group(msgspec.Struct):
     """What is remembered of one group.
 
     `pending` waits for the group to be still at `still_at`; until `silent_until` nothing is told. `open` means that
-    something was told and all is not well again. All instants are in µs since 1970.
+    something was told and all is not well again; `lag` is by how many µs its news were late. All instants are in µs
+    since 1970.
     """
 
     key: Key
     memory: Remembered
+    lag: int = 0
     pending: Cause | None = None
     still_at: int = 0
     silent_until: int = 0
@@ -44,7 +46,6 @@ class RuleMemory(msgspec.Struct):
     fingerprint: str
     muted_until: int = 0
     suppressed: int = 0
-    newest: int = 0
     pace: PaceMemory = msgspec.field(default_factory=PaceMemory)
     alarms: list[Alarm] = []
     groups: list[Group] = []

@@ -49,9 +49,9 @@ class Runner:
         if not self.rule.parts and (news.subject.parent or is_part(news.event)):
             return []
         self._touch(now)
-        self._memory.newest = max(self._memory.newest, instant(news, now))
         key = self._group_of(news)
         group = self._groups.get(key) or self._new_group(key)
+        group.lag = max(group.lag, now - instant(news, now))
         told: list[Firing] = []
         for cause in self._watch.see(group.memory, news, now):
             told += self._hold(group, cause, now)
@@ -196,7 +196,8 @@ class Runner:
         return Group(key=key, memory=self._watch.fresh())
 
     def _is_idle(self, group: Group) -> bool:
-        return group.is_idle(self._now) and self._watch.is_idle(group.memory, self._memory.newest)
+        # What comes as late as the last news did is still to be counted together with them.
+        return group.is_idle(self._now) and self._watch.is_idle(group.memory, self._now - group.lag)
 
     def _keep(self, group: Group) -> None:
         if self._is_idle(group):

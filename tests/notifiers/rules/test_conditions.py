@@ -48,6 +48,15 @@ def test_what_is_seen_late_counts_at_its_own_time() -> None:
     assert names(story.happens(120, "newer")) == [("new", "newer")]
 
 
+def test_what_is_all_seen_late_counts_together_although_others_were_seen_in_time() -> None:
+    """As from a machine that was cut off for an hour, and tells the rest then."""
+    story = Story(rule(when=Reactive(on=FAILED, count=2, within=60), for_each=("flow",)))
+    story.happens(HOUR, "now", flow="report")
+
+    assert story.happens(0, "a", seen=HOUR, flow="etl") == []
+    assert names(story.happens(30, "b", seen=HOUR, flow="etl")) == [("a", "b")]
+
+
 def test_a_clock_that_runs_ahead_does_not_stop_the_counting() -> None:
     story = Story(rule(when=Reactive(on=FAILED, count=3, within=60)))
     story.happens(9_999, "ahead", seen=0)
