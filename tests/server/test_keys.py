@@ -1,11 +1,15 @@
 """The file of keys: what is kept, who is recognised, and what happens when it is broken."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from segue.cli.main import main
 from segue.server.keys import SESSION_US, Given, Key, KeysError, KeysFile, given_key, given_session
+from segue.settings import load_settings
 
 DAY = 86_400 * 1_000_000
 
@@ -149,3 +153,88 @@ def test_a_broken_file_lets_nobody_in_and_is_not_overwritten(database: Path, con
     with pytest.raises(KeysError, match="Nobody is let in"):
         file.create("ci", "run", now=0, expires=None)
     assert file.path.read_bytes() == content
+
+
+# --- the command ---
+
+
+class Done(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def api_key(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """`segue api-key …` in this process."""
+
+    def call(*arguments: str) -> Done:
+        code = main(["api-key", *arguments])
+        return Done(code, *capsys.readouterr())
+
+    return call
+
+
+def own_file() -> KeysFile:
+    return KeysFile(load_settings().settings.database)
+
+
+def test_a_key_is_created_listed_and_revoked(api_key: Callable[..., Done]) -> None:
+    made = api_key("create", "ci", "--scope", "admin", "--expires", "90d")
+    [listed] = json.loads(api_key("ls", "-o", "json").out)
+    shown = api_key("ls").out
+    revoked = api_key("revoke", "ci")
+
+    given = shown_key(made.out)
+    assert given.id == listed["id"]
+    assert (listed["name"], listed["scope"], listed["last_used"]) == ("ci", "admin", None)
+    assert given.secret not in shown
+    assert revoked.out == f"Revoked key 'ci' ({given.id}).\n"
+    assert "the server lets nobody in" in revoked.err
+    assert own_file().keys == ()
+
+
+def shown_key(out: str) -> Given:
+    """The key that a command has printed."""
+    return shown(out.strip())
+
+
+def test_only_the_first_key_changes_who_is_asked(api_key: Callable[..., Done]) -> None:
+    first, second = api_key("create", "one"), api_key("create", "two")
+
+    assert "asks everybody for a key" in first.err
+    assert second.err == ""
+
+
+def test_a_key_lasts_as_long_as_it_is_said(api_key: Callable[..., Done]) -> None:
+    api_key("create", "short", "--expires", "12h")
+
+    [key] = own_file().keys
+    assert key.expires is not None
+    assert key.expires - key.created == 12 * 3600 * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("create", "ci"), 2, "There is a key 'ci' already"),
+        (("create", "new", "--expires", "soon"), 2, "--expires"),
+        (("create", "new", "--scope", "root"), 2, "root"),
+        (("revoke", "cj"), 3, "There is no key 'cj'."),
+        (("revoke",), 2, "Say which key"),
+    ],
+)
+def test_what_cannot_be_is_said(
+    api_key: Callable[..., Done], arguments: tuple[str, ...], code: int, sentence: str
+) -> None:
+    api_key("create", "ci")
+
+    done = api_key(*arguments)
+
+    assert (done.code, sentence in done.err) == (code, True), done.err
+    assert [key.name for key in own_file().keys] == ["ci"]
+
+
+def test_before_the_first_key_the_list_says_how_to_make_one(api_key: Callable[..., Done]) -> None:
+    assert api_key("ls").out == "There are no keys; `segue api-key create NAME` makes one.\n"
+    assert own_file().stamp is None, "looking makes no file: that would close the server"

@@ -13,14 +13,14 @@ _MAX_HEAD = 32 * 1024
 _MAX_STRANGERS_BODY = 4 * 1024
 # Seconds for the next part of a body.
 _PATIENCE = 10.0
-_CLOSE = {"Connection": "close"}
 
 
 class Limits:
     """ASGI middleware that ends requests which are too long, or come too slowly.
 
     A route that reads more of a body than `max_body` bytes gets a Problem from that, as it does from a client that
-    sends nothing for ten seconds. On the paths of `strangers`, which anybody may use, it is 4 KiB.
+    sends nothing for ten seconds. On the paths of `strangers`, which anybody may use, it is 4 KiB. The connection stays
+    open, and what is still on its way is thrown away: to close it would take the answer from a client that is sending.
     """
 
     def __init__(self, app: ASGIApp, max_body: int, clock: Clock, strangers: frozenset[str]) -> None:
@@ -35,7 +35,7 @@ class Limits:
             await self._app(scope, receive, send)
             return
         if sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope["query_string"]) > _MAX_HEAD:
-            refusal = Problem(431, f"The headers and the query are longer than {_MAX_HEAD:,} bytes.", headers=_CLOSE)
+            refusal = Problem(431, f"The headers and the query are longer than {_MAX_HEAD:,} bytes.")
             await problem_response(refusal)(scope, receive, send)
             return
         most = _MAX_STRANGERS_BODY if scope["path"] in self._strangers else self._max_body
@@ -62,7 +62,7 @@ class _Bounded:
             self._taken += len(message.get("body", b""))
             self._whole = not message.get("more_body", False)
         if self._taken > self._most:
-            raise Problem(413, f"The body is longer than {self._most:,} bytes; send it in parts.", headers=_CLOSE)
+            raise Problem(413, f"The body is longer than {self._most:,} bytes; send it in parts.")
         return message
 
     async def _in_time(self) -> Message:
@@ -72,7 +72,7 @@ class _Bounded:
             message = await self._receive()
             group.cancel_scope.cancel()
         if message is None:
-            raise Problem(408, f"Nothing of the body came for {_PATIENCE:.0f} s.", headers=_CLOSE)
+            raise Problem(408, f"Nothing of the body came for {_PATIENCE:.0f} s.")
         return message
 
     async def _lose_patience(self, scope: anyio.CancelScope) -> None:

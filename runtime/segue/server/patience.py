@@ -23,6 +23,7 @@ class _Patient(Connection):
     """A connection that is closed when its client takes too long to say what it wants."""
 
     most: ClassVar[int]
+    seconds: ClassVar[float]
     _head = 0
     _timer: asyncio.TimerHandle | None = None
 
@@ -60,7 +61,7 @@ class _Patient(Connection):
         return is_answering or self not in self.connections or self.transport.is_closing()
 
     def _await_head(self) -> None:
-        self._timer = self.loop.call_later(_SECONDS, self.transport.abort)
+        self._timer = self.loop.call_later(self.seconds, self.transport.abort)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:
@@ -68,6 +69,9 @@ class _Patient(Connection):
             self._timer = None
 
 
-def protocol_of(most: int) -> type[asyncio.Protocol]:
-    """Return the class of connections for `uvicorn.Config`; more than `most` at a time are not taken."""
-    return type("Patient", (_Patient,), {"most": most})
+def protocol_of(most: int, seconds: float = _SECONDS) -> type[asyncio.Protocol]:
+    """Return the class of connections for `uvicorn.Config`.
+
+    More than `most` at a time are not taken, and the head of a request is waited for so many `seconds`.
+    """
+    return type("Patient", (_Patient,), {"most": most, "seconds": seconds})

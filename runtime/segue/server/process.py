@@ -22,7 +22,7 @@ from segue.server.address import Address, guard_of, listen
 from segue.server.authentication import Authentication
 from segue.server.background import Report
 from segue.server.key_uses import KeyUses
-from segue.server.keys import KeysFile
+from segue.server.keys import KeysError, KeysFile
 from segue.server.lock import Holder, ServerLock
 from segue.server.log_lines import set_up
 from segue.server.page import Page
@@ -106,8 +106,14 @@ async def _live(
         serving = Serving(config_of(app, wiring, _raise_file_limit()), started, wiring.streams.stop)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, serving.stop)
-        group.start_soon(attend, [departures, *_services(wiring, spawn)], clock, wiring.meters.stepped)
+        key_uses = KeyUses(authentication)
+        services = [departures, key_uses, *_services(wiring, spawn)]
+        group.start_soon(attend, services, clock, wiring.meters.stepped)
         await serving.serve([listener])
+        try:
+            await key_uses.step(clock.now_us())
+        except KeysError as error:
+            _LOGGER.warning("When keys were last used is not written down. %s", error)
         group.cancel_scope.cancel()
 
 
@@ -138,7 +144,6 @@ def _check_exposed(settings: Settings, address: Address, keys: KeysFile) -> None
 def _services(wiring: Wiring, spawn: Spawn) -> list[Service]:
     settings, journal, bus = wiring.loaded.settings, wiring.journal, wiring.bus
     return [
-        KeyUses(wiring.authentication),
         Leases(journal, bus, platform.node()),
         LateRuns(journal, bus, settings.server_late_seconds),
         Alerts(bus, settings, spawn),
