@@ -48,6 +48,7 @@ class Reader:
     clock: Clock
     batches: int = 0
     _underway: int = 0
+    _seen: int = 0
     _turn: anyio.Lock = field(default_factory=anyio.Lock)
     _moved: anyio.Event = field(default_factory=anyio.Event)
     _events: Subscription | None = None
@@ -61,8 +62,10 @@ class Reader:
             async for batch in self._events:
                 # At once: from here on the subscription's cursor is after what has not been seen yet.
                 self._underway += 1
+                cursor = self._events.cursor
                 async with self._turn:
                     await self._tell([firing for event in batch for firing in await self._see(event)])
+                self._seen = cursor.seq
                 self._done()
 
     async def keep_time(self) -> None:
@@ -72,14 +75,14 @@ class Reader:
             seconds = None if due is None else (due - self.clock.now_us()) / 1_000_000
             if seconds is None or seconds > 0:
                 await self._bell.wait(seconds)
-            elif await self.is_up_to_date():
+            else:
+                now = self.clock.now_us()
+                # What would be said to be missing may be among what was not seen yet.
+                await self._until_seen((await self.source.journal.head()).seq)
                 self._underway += 1
                 async with self._turn:
-                    await self._tell(self.books.due(self.clock.now_us()))
+                    await self._tell(self.books.due(now))
                 self._done()
-            else:
-                # What would be said to be missing may be among what was not seen yet.
-                await self.clock.sleep(GLANCE)
 
     async def is_up_to_date(self) -> bool:
         """Whether all that is committed has been seen, and all that was to be done of it is done."""
@@ -98,6 +101,10 @@ class Reader:
             return None
         self.books.move(self._events.cursor)
         return self.books.places()
+
+    async def _until_seen(self, seq: int) -> None:
+        while self._events is None or (self._seen if self._underway else self._events.cursor.seq) < seq:
+            await self._bell.wait(GLANCE)
 
     def _is_settled(self) -> bool:
         return not self._underway and not self.errands.active

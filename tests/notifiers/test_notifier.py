@@ -512,6 +512,57 @@ async def test_an_action_that_takes_long_delays_no_message(house: House) -> None
     await house.end(running)
 
 
+async def test_an_action_that_hangs_holds_up_nothing_that_is_due(house: House) -> None:
+    async def act(action: object, firing: object) -> None:
+        await asyncio.Event().wait()
+
+    channel = MemoryChannel()
+    hanging = Rule(name="hanging", when=FAILURES.when, actions=(CallFunction(function="shop:restock"),))
+    still = msgspec.structs.replace(FAILURES, pace=Pace(debounce=10))
+    running = await house.begin(house.notifier(channel, rules=(hanging, still), act=act))
+    await house.happen(failed("r1"))
+
+    await house.clock.advance(11)
+
+    assert told(channel) == ["r1"]
+    await house.end(running)
+
+
+class Ticking(FakeClock):
+    """A clock on which a millisecond passes each time that somebody looks."""
+
+    ticks = 0
+
+    def now_us(self) -> int:
+        self.ticks += 1
+        return super().now_us() + 1_000 * self.ticks
+
+
+async def test_what_is_due_is_told_also_while_there_is_always_more_to_read() -> None:
+    """Each order that is read is followed by another one, until the other rule's message has come."""
+    clock, channel, orders = Ticking(), MemoryChannel(), list[str]()
+    async with MemoryJournal(clock) as journal, Bus(journal, clock) as bus:
+        house = House(clock, journal, bus)
+        house.start = await journal.head()
+
+        async def describe(event: Event) -> Subject:
+            if event.kind == "order.placed" and not channel.messages and len(orders) < 1_000:
+                orders.append(event.id)
+                await house.happen(Event(kind="order.placed", subject="o"))
+            return Subject(noun="order", name=event.subject)
+
+        never = Rule(name="orders", when=Reactive(on=Match(kinds=("order.placed",), tags=("never",))))
+        still = msgspec.structs.replace(FAILURES, pace=Pace(debounce=0.1))
+        running = await house.begin(house.notifier(channel, rules=(never, still), describe=describe))
+
+        await house.happen(failed("r1"), Event(kind="order.placed", subject="o"))
+        await clock.settle()
+
+        assert told(channel) == ["r1"]
+        assert len(orders) < 1_000
+        await house.end(running)
+
+
 async def test_the_notifier_s_own_events_are_never_told_of(house: House) -> None:
     rule = Rule(name="all", when=Reactive(on=Match(kinds=("*", "!notification.*", "!rule.*", "!action.*"))))
     channel = MemoryChannel()
