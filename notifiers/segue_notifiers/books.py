@@ -7,13 +7,20 @@ from typing import Self
 
 import msgspec
 
-from segue_events import Cursor, CursorError, CursorReset, Event, Journal
+from segue_events import Cursor, CursorError, CursorReset, Event, Filter, Journal
 from segue_notifiers.firing import Firing, News
 from segue_notifiers.outbox.state import Kept, Place
 from segue_notifiers.rules import Rule
 from segue_notifiers.rules.book import RuleBook
+from segue_notifiers.rules.match import MUTED
+from segue_notifiers.subject import describe_by_event
 
 LOGGER = logging.getLogger("segue.notifications")
+
+# They belong to no run; with that said a journal may have an index for them.
+MUTES = Filter(kinds=(MUTED,), runs=("",))
+
+PAGE = 1000
 
 
 @dataclass
@@ -47,7 +54,9 @@ class Books:
                 names = tuple(rule.name for rule in known)
                 readers.append(_Reader(RuleBook(known, bytes(place.snapshot)), names, cursor))
         if left:
-            readers.append(_Reader(RuleBook(list(left.values())), tuple(left), start))
+            book = RuleBook(list(left.values()))
+            await _mute(book, journal, start.seq)
+            readers.append(_Reader(book, tuple(left), start))
         return cls(readers, start)
 
     @property
@@ -90,6 +99,16 @@ class Books:
 
     def _unread(self, event: Event) -> list[_Reader]:
         return [reader for reader in self._readers if event.seq > reader.cursor.seq]
+
+
+async def _mute(book: RuleBook, journal: Journal, until: int) -> None:
+    """Let rules be silent that somebody has muted before they had anything to see, up to this seq."""
+    after = 0
+    while page := await journal.read(after, MUTES, PAGE):
+        for event in page:
+            if event.seq <= until:
+                book.see(News(event, await describe_by_event(event)), event.occurred)
+        after = page[-1].seq
 
 
 async def _followed(text: str, journal: Journal) -> Cursor | None:

@@ -421,6 +421,21 @@ async def test_a_rule_that_is_muted_says_nothing(house: House) -> None:
     assert told(channel) == []
 
 
+async def test_a_rule_that_was_muted_before_it_had_seen_anything_says_nothing(house: House) -> None:
+    """As on the evening before work begins, in a house where nothing has ever failed."""
+    channel = MemoryChannel()
+    until = house.clock.now_us() + 3_600_000_000
+    await house.happen(Event(kind="rule.muted", payload={"rule": "failures", "until": until}))
+    house.start = await house.journal.head()
+    await house.happen(failed("r1"))
+
+    await house.tell(house.notifier(channel))
+    await house.happen(Event(kind="rule.muted", payload={"rule": "failures", "until": 0}), failed("r2"))
+    await house.tell(house.notifier(channel))
+
+    assert told(channel) == ["r2"]
+
+
 async def test_what_did_not_happen_is_told_when_its_time_is_over(house: House) -> None:
     nightly = Proactive(expect=Match(kinds=("flow-run.completed",)), within=4 * 60 * MINUTE, by=Daily(at=time(6)))
     channel = MemoryChannel()
