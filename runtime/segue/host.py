@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from segue.notify.starter import is_wanted, watch_events
+from segue.notify.starter import watch_events
 from segue.projection import RunProjection
 from segue.settings import Settings
 from segue.store import Store
@@ -59,9 +59,9 @@ class Host:
         async with self.journal, asyncio.TaskGroup() as group, Bus(self.journal, self.clock) as self.bus:
             self.store = Store(self.journal)
             self._loop = asyncio.get_running_loop()
-            if is_wanted(settings):
-                group.create_task(watch_events(self.bus, settings))
-                await asyncio.sleep(0)  # it subscribes before there is anything to miss
+            # Also where nobody is to be told yet: people may say so while this process lives.
+            group.create_task(watch_events(self.bus, settings))
+            await asyncio.sleep(0)  # it subscribes before there is anything to miss
             self._ready.set_result(None)
             await self._stop.wait()
 

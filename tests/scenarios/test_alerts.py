@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from segue.notify.assignment import Assignment
-from segue.notify.starter import ensure_running
+from segue.notify.starter import ensure_running, watch_events
 from segue.settings import Settings
 from segue_events import Bus, Event, Filter, SystemClock
 from segue_events.journal.sqlite import SqliteJournal
@@ -223,6 +223,53 @@ def test_a_notifier_that_cannot_be_started_is_told_once_and_fails_no_run(
     [record] = caplog.records
     assert "notifier cannot be started" in record.getMessage()
     assert CANARY not in caplog.text
+
+
+LATE = """
+from segue import flow
+from segue.notify.configuration import add_target
+from segue.settings import get_current_settings
+from segue_notifiers.target import Target
+
+@flow
+def etl():
+    raise ValueError("no data")
+
+etl(return_state=True)
+add_target(get_current_settings(), Target(name="ops", url="URL"))
+etl(return_state=True)
+"""
+
+
+async def test_who_is_added_while_a_process_lives_is_told_of_what_fails_in_it(
+    receiver: Receiver, segue_home: Path
+) -> None:
+    house = House(segue_home)
+
+    await house.run(LATE.replace("URL", receiver.url(CANARY, "webhook+http")))
+    await receiver.received()
+    await house.ended()
+
+    assert receiver.documents[-1]["title"].startswith("Flow run etl/")
+
+
+async def test_a_rule_that_is_written_while_a_process_lives_is_obeyed_in_it(
+    receiver: Receiver, segue_home: Path
+) -> None:
+    house = House(segue_home)
+    async with SqliteJournal(house.settings.database) as journal, Bus(journal) as bus:
+        watching = asyncio.create_task(watch_events(bus, house.settings, look=0.01))
+        await asyncio.sleep(0)
+        house.settings.notify_file.write_text(
+            f"targets: {{ops: '{receiver.url(CANARY, 'webhook+http')}'}}\nrules: {{good: {{on: flow-run.completed}}}}"
+        )
+        while not receiver.requests:
+            bus.publish(Event(kind="flow-run.completed", run="r", subject="r"))
+            await asyncio.sleep(0.01)
+        watching.cancel()
+    await house.ended()
+
+    assert receiver.documents[0]["title"] == "Flow run r completed"
 
 
 HOOKED = """

@@ -7,6 +7,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 import msgspec
 
@@ -14,13 +15,16 @@ from segue.notify.assignment import Assignment
 from segue.notify.lock import NotifierLock
 from segue.notify.registrations import Folder, Registrations
 from segue.notify.sources import Sources
-from segue.notify.watch import UNKNOWN, watch_of
+from segue.notify.watch import UNKNOWN, Watch, watch_of
 from segue.settings import Settings
-from segue_events import Bus, Event, EventsError
+from segue_events import Bus, Event, EventsError, Subscription
 
 LOGGER = logging.getLogger("segue.notifications")
 
 MAX_LOG_BYTES = 1_048_576
+
+# Seconds between two looks at what rules look at: a process may live for days, in which people write rules.
+LOOK = 5.0
 
 # The shell starts the process in the background and ends at once. So the process is nobody's child: it needs no
 # one to collect it, and a long-lived engine gathers no zombies. "$@" are words the shell does not look into.
@@ -52,32 +56,39 @@ def ensure_running(settings: Settings, since: int) -> None:
         warn_once(f"Nobody is told of failures, since the notifier cannot be started: {error}.")
 
 
-async def watch_events(bus: Bus, settings: Settings) -> None:
+async def watch_events(bus: Bus, settings: Settings, look: float = LOOK) -> None:
     """Call `ensure_running` for what rules look at and the bus commits or sees committed, until the bus ends.
 
     To be run as a task that outlives the bus, so that what is committed last is seen too: a run that fails is
     often the last thing that happens in its process. Its first step must come before the first event is published.
-    Never raises.
+    Every `look` seconds it sees what rules look at by now. Never raises.
     """
-    position = bus.position
+    position, ended = bus.position, False
     sources = _sources(settings)
-    _leave_folder(settings, sources)
-    watch, ended = watch_of(settings, sources), False
     try:
         while not ended:
-            async with bus.subscribe(watch.filter, after=position) as events:
-                ended = True
-                async for batch in events:
-                    position = msgspec.structs.replace(position, seq=batch[-1].seq)
-                    since = next((event.occurred for event in batch if watch.parts or _stands_alone(event)), None)
-                    if since is not None:
-                        # In a thread, since starting a process would hold up the loop that commits.
-                        await anyio.to_thread.run_sync(ensure_running, settings, since)
-                    if watch == UNKNOWN and (known := watch_of(settings, sources)) != UNKNOWN:
-                        watch, ended = known, False
-                        break
+            _leave_folder(settings, sources)
+            watch = watch_of(settings, sources)
+            with anyio.move_on_after(look):
+                async with bus.subscribe(watch.filter, after=position) as events:
+                    try:
+                        ended = await _follow(events, settings, sources, watch)
+                    finally:
+                        position = events.cursor
     except EventsError as error:
         warn_once(f"Nobody is told of failures from now on: {error}")
+
+
+async def _follow(events: Subscription, settings: Settings, sources: Sources, watch: Watch) -> bool:
+    """Wake the notifier for events until the bus ends; return whether it has, or else it is known what to watch."""
+    async for batch in events:
+        since = next((event.occurred for event in batch if watch.parts or _stands_alone(event)), None)
+        if since is not None:
+            # In a thread, since starting a process would hold up the loop that commits.
+            await anyio.to_thread.run_sync(ensure_running, settings, since)
+        if watch == UNKNOWN and watch_of(settings, sources) != UNKNOWN:
+            return False
+    return True
 
 
 @lru_cache(maxsize=32)
