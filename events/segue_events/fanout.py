@@ -69,7 +69,9 @@ class Fanout:
             head = await self._journal.head()
             if not self._subscriptions:
                 self._position = msgspec.structs.replace(head, seq=max(head.seq, self._position.seq))
-        self._subscriptions.append(subscription)
+        # What is being read meanwhile may leave out what this subscription wants.
+        async with self._reading:
+            self._subscriptions.append(subscription)
         if self._lookout is None:
             self._lookout = asyncio.create_task(self._look_out(), name="bus-lookout")
 
@@ -90,7 +92,7 @@ class Fanout:
         if self._reading.locked() or [event.seq for event in events] != list(range(first, first + len(events))):
             return False
         if events:
-            self._offer(events)
+            self._offer(events, events[-1].seq)
         return True
 
     async def deliver_through(self, events: list[Event]) -> None:
@@ -104,17 +106,27 @@ class Fanout:
                 subscription.fall_behind()
 
     async def _pull(self, own: dict[int, Event]) -> None:
-        """Offer all that is committed and was not offered, by reading it; objects in `own` as they are."""
+        """Offer all that is committed, wanted and not yet offered, by reading it; objects in `own` as they are."""
         async with self._reading:
             more = True
             while more:
-                page = await self._journal.read(self._position.seq, limit=_PAGE)
+                head = await self._journal.head()
+                page = await self._journal.read(self._position.seq, self._wanted(), _PAGE)
                 more = len(page) == _PAGE
-                if page:
-                    self._offer([own.get(event.seq, event) for event in page])
+                seen = page[-1].seq if page else self._position.seq
+                self._offer([own.get(event.seq, event) for event in page], seen if more else max(seen, head.seq))
 
-    def _offer(self, events: list[Event]) -> None:
-        through = events[-1].seq
+    def _wanted(self) -> Filter | None:
+        """The kinds that some subscription wants, so that the database passes over all others; None for any kind."""
+        kinds: set[str] = set()
+        for subscription in self._subscriptions:
+            wanted = [] if subscription.filter is None else _positive(subscription.filter)
+            if not wanted:
+                return None
+            kinds.update(wanted)
+        return Filter(kinds=tuple(sorted(kinds)))
+
+    def _offer(self, events: list[Event], through: int) -> None:
         self._position = msgspec.structs.replace(self._position, seq=through)
         chosen: dict[Filter | None, list[Event]] = {None: events}
         for subscription in self._subscriptions:
@@ -136,3 +148,8 @@ class Fanout:
                     quiet = 0.0
             except JournalError as error:
                 _LOGGER.warning("What other processes wrote could not be read. %s", error)
+
+
+def _positive(wanted: Filter) -> list[str]:
+    """The kinds of which a filter wants something; none if it says only what it does not want."""
+    return [kind for kind in wanted.kinds if not kind.startswith("!")]

@@ -324,6 +324,26 @@ async def test_what_another_process_commits_is_delivered_in_order(tmp_path: Path
         assert [e.payload["n"] for e in left_heard.events if e.kind == "right.said"] == list(range(200))
 
 
+async def test_of_what_another_process_commits_only_what_somebody_wants_is_read(tmp_path: Path) -> None:
+    """Each subscriber gets its own kinds, one that comes later too, and all come as far as the journal."""
+    async with (
+        SqliteJournal(tmp_path / "j.db") as theirs,
+        SqliteJournal(tmp_path / "j.db") as ours,
+        Bus(ours) as bus,
+        bus.subscribe(Filter(kinds=("a.*", "!a.no"))) as some,
+    ):
+        await theirs.append([Event(kind=kind) for kind in ("a.yes", "b.yes", "a.no", "c.yes")])
+        with anyio.fail_after(20):
+            assert [event.kind for event in await anext(some)] == ["a.yes"]
+        async with bus.subscribe(Filter(kinds=("b.yes",)), after=some.cursor) as others:
+            await theirs.append([Event(kind=kind) for kind in ("b.yes", "c.yes", "a.yes", "c.yes")])
+            with anyio.fail_after(20):
+                assert [event.seq for event in await anext(some)] == [7]
+                assert [event.seq for event in await anext(others)] == [5]
+                while bus.position.seq < 8:
+                    await anyio.lowlevel.checkpoint()
+
+
 async def test_a_bus_upon_a_journal_for_reading_only_delivers(tmp_path: Path) -> None:
     """What was committed after the subscription began."""
     async with SqliteJournal(tmp_path / "j.db") as journal, Bus(journal) as writing:
