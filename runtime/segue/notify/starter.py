@@ -9,7 +9,6 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
-import msgspec
 
 from segue.notify.assignment import Assignment
 from segue.notify.lock import NotifierLock
