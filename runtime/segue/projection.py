@@ -25,9 +25,15 @@ from segue_events.journal import Write
 TYPE_CODES: dict[StateType, int] = {kind: code for code, kind in enumerate(StateType)}
 """The small integers that stand for types of states in the tables; they never change."""
 
+START = "coalesce(started, 0)"
+"""When a flow run began, as lists are sorted by it: those that have not are the first."""
+
+DURATION = "CASE WHEN type >= 5 AND started IS NOT NULL THEN changed - started ELSE -1 END"
+"""How long a flow run took, in µs: those that have not ended (types below 5, which is COMPLETED) are the shortest."""
+
 StoredId = bytes | str
 
-_SCHEMA = """
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS flow_run (
     id PRIMARY KEY, flow TEXT, name TEXT, version TEXT, parameters TEXT, tags TEXT, parent, root,
     epoch INTEGER, pid INTEGER, entrypoint TEXT,
@@ -37,6 +43,8 @@ CREATE TABLE IF NOT EXISTS flow_run (
 CREATE INDEX IF NOT EXISTS flow_run_created ON flow_run (
     created, id, type, flow, name, state, started, changed, tags, parent
 );
+CREATE INDEX IF NOT EXISTS flow_run_started ON flow_run ({START}, id, flow, parent);
+CREATE INDEX IF NOT EXISTS flow_run_duration ON flow_run ({DURATION}, id, flow, parent);
 CREATE INDEX IF NOT EXISTS flow_run_type ON flow_run (type, created, id, flow);
 CREATE INDEX IF NOT EXISTS flow_run_flow ON flow_run (flow, type, created, id);
 CREATE INDEX IF NOT EXISTS flow_run_name ON flow_run (name, created, id);

@@ -12,7 +12,7 @@ keys are left out where they would say what is the default; an event that makes 
 
 import traceback
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -197,7 +197,8 @@ def state_of(event: Event) -> State[Any]:
 
 def reason(payload: dict[str, Any]) -> str:
     """Return why a run came to the state that a payload tells of: its error, or the state's message."""
-    error: dict[str, Any] = payload.get("error") or {}
+    told = payload.get("error")
+    error = cast("dict[str, Any]", told) if isinstance(told, dict) else {}
     if error.get("message"):
         return f"{error.get('type')}: {error['message']}"
     return str(payload.get("message") or error.get("type") or "")

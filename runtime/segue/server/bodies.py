@@ -1,7 +1,7 @@
 """Bodies: records of the store as the wire types that say the same."""
 
 import logging
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -29,6 +29,9 @@ __all__ = (
 )
 
 
+T = TypeVar("T")
+
+
 def instant_or_none(at: int | None) -> str | None:
     """Return the text of an instant in µs since the epoch, None where there is none."""
     return None if at is None else instant_text(at)
@@ -50,7 +53,7 @@ def flow_run_body(run: FlowRun, task_counts: dict[str, int]) -> types.FlowRunBod
     """Return a flow run with all that is known of it."""
     return types.FlowRunBody(
         **_flow_run(run, task_counts),
-        parameters=run.parameters if isinstance(run.parameters, dict) else {},  # pyright: ignore[reportUnnecessaryIsInstance]
+        parameters=_as(dict[str, Any], run.parameters) or {},
         pid=run.pid or None,
         entrypoint=run.entrypoint,
         **_outcome(run),
@@ -177,6 +180,14 @@ def _outcome(run: FlowRun | TaskRun) -> dict[str, Any]:
     return {
         "has_result": run.result is not None,
         "result": run.result,
-        "stored_result": run.ref,
-        "error": None if run.error is None else msgspec.convert(run.error, types.ErrorBody),
+        "stored_result": _as(dict[str, Any], run.ref),
+        "error": _as(types.ErrorBody, run.error),
     }
+
+
+def _as(kind: type[T], told: Any) -> T | None:
+    """Return what an event tells as this type; None where it is not so, since anybody may have sent it."""
+    try:
+        return None if told is None else msgspec.convert(told, kind)
+    except msgspec.ValidationError:
+        return None

@@ -5,7 +5,8 @@ import logging
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from segue.api.types import ProblemBody, WrongField
@@ -44,6 +45,10 @@ def known(error: Exception) -> Problem | None:
     """Return what an error of the layers below means to who asked; None for one that nobody has foreseen."""
     if isinstance(error, Problem):
         return error
+    if isinstance(error, HTTPException):
+        return Problem(error.status_code, error.detail, headers=error.headers)
+    if isinstance(error, ClientDisconnect):
+        return Problem(400, "The connection ended before the request did.")
     for kind, status in _STATUSES:
         if isinstance(error, kind):
             return Problem(status, str(error))

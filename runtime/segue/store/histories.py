@@ -1,7 +1,7 @@
 """Histories: the events by which a run came to its states, and the times it spent in each of them."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from segue.projection import TYPE_CODES
 from segue.records import FlowRun, TaskRun
@@ -61,7 +61,17 @@ async def _events(source: Source, flow_run_id: str, runs: Sequence[FlowRun | Tas
         f"SELECT seq FROM event WHERE seq BETWEEN ? AND ? AND {condition} ORDER BY seq LIMIT ?",
         (*bounds, *params, limit),
     )
-    return await events_at(source, [row[0] for row in rows], wanted)
+    return [event for event in await events_at(source, [row[0] for row in rows], wanted) if _is_readable(event)]
+
+
+def _is_readable(event: Event) -> bool:
+    """Whether the event tells a state: anybody may have sent it, and what does not is in no table either."""
+    try:
+        state = state_of(event)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    told: tuple[Any, Any] = (state.name, state.message)
+    return all(isinstance(text, str) for text in told)
 
 
 async def _bounds(source: Source, flow_run_id: str, runs: Sequence[FlowRun | TaskRun]) -> tuple[int, int]:

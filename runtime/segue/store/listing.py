@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from segue.projection import DURATION, START
 from segue.records import FlowRun, TaskRun
 from segue.states import StateType
 from segue.store.cursors import place_in, place_text
@@ -24,12 +25,7 @@ Sort = Literal["created", "-created", "started", "-started", "duration", "-durat
 # So many task runs are looked at for one page, in some 20 ms.
 WINDOW = 20_000
 
-_KEYS = {
-    "created": "created",
-    "started": "coalesce(started, 0)",
-    # Of runs that have ended; the others are the shortest.
-    "duration": "CASE WHEN type > 4 AND started IS NOT NULL THEN changed - started ELSE -1 END",
-}
+_KEYS = {"created": "created", "started": START, "duration": DURATION}
 _ENDED_BADLY = frozenset({StateType.FAILED, StateType.CRASHED, StateType.CANCELLED})
 
 
@@ -52,11 +48,15 @@ async def flow_runs(source: Source, wanted: FlowRunFilter, sort: Sort, limit: in
 
 def _index(wanted: FlowRunFilter, sort: Sort) -> str:
     """Return the index that finds these runs without looking at many others."""
+    key = sort.removeprefix("-")
     if wanted.names:
         return "flow_run_name"
+    if wanted in (FlowRunFilter(), FlowRunFilter(top_level=True)):
+        return f"flow_run_{key}"
     is_by_type = FlowRunFilter(types=wanted.types, since=wanted.since, until=wanted.until) == wanted
-    if len(wanted.types) == 1 and is_by_type and sort.endswith("created"):
+    if len(wanted.types) == 1 and is_by_type and key == "created":
         return "flow_run_type"
+    # Not in the order of any other key, but it holds all of them.
     return "flow_run_created"
 
 

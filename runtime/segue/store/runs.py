@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 
 from segue.exceptions import UnknownRun
-from segue.projection import TYPE_CODES
 from segue.records import FlowRun, TaskRun
 from segue.states import StateType
 from segue.store import histories, listing, lookup, tallies
@@ -13,10 +12,9 @@ from segue.store.listing import Sort
 from segue.store.rows import FLOW_RUN, TASK_RUN, FlowRunRow, TaskRunRow, complete
 from segue.store.source import Source, event_at
 from segue.store.tallies import Bucket, FlowTally
+from segue.store.task_counts import TaskCounts
 from segue_events import Event, Filter
 from segue_events.ids import id_at_rest, id_in_memory
-
-_TYPES = {code: kind for kind, code in TYPE_CODES.items()}
 
 
 class Runs:
@@ -28,6 +26,7 @@ class Runs:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._task_counts = TaskCounts(source)
 
     async def flow_run(self, wanted: str) -> FlowRun:
         """Return a flow run, with its result or error; raises UnknownRun or AmbiguousRun."""
@@ -128,14 +127,7 @@ class Runs:
 
     async def counts(self, flow_run_ids: Sequence[str]) -> dict[str, dict[StateType, int]]:
         """Return how many task runs of each of these flow runs (whole ids) are in each type of state."""
-        counts: dict[str, dict[StateType, int]] = {run_id: {} for run_id in flow_run_ids}
-        where = Conditions()
-        where.any_of("run", [id_at_rest(run_id) for run_id in counts])
-        if counts:
-            sql = f"SELECT run, type, COUNT(*) FROM task_run {where.sql} GROUP BY run, type ORDER BY run, type"
-            for run, code, count in await self._source.query(sql, where.params):
-                counts[id_in_memory(run)][_TYPES[code]] = count
-        return counts
+        return await self._task_counts.of(flow_run_ids)
 
     async def events(self, flow_run_id: str, *, after: int = 0, limit: int = 1000) -> list[Event]:
         """Return up to `limit` events about a flow run (whole id), its task runs and log lines, after a seq."""

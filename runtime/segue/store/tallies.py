@@ -1,5 +1,6 @@
 """Tallies: how many flow runs there are, by the type of their state; in all, over time, and of each flow."""
 
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from segue.projection import TYPE_CODES
@@ -25,6 +26,16 @@ WITH RECURSIVE found(label) AS (
     WHERE label IS NOT NULL
 )
 SELECT label FROM found {where} LIMIT ?
+"""
+# Each number is that of a range of the index, and each last run at the end of one.
+_OF_FLOW = "FROM flow_run INDEXED BY flow_run_flow WHERE flow = label AND type = code"
+_TALLIES = f"""
+WITH RECURSIVE {_CODES}, names(label) AS (VALUES {{names}})
+SELECT * FROM (
+    SELECT label, code, (SELECT count(*) {_OF_FLOW}) AS number, (SELECT count(*) {_OF_FLOW} AND created >= ?),
+        (SELECT max(created) {_OF_FLOW}), (SELECT id {_OF_FLOW} ORDER BY created DESC, id DESC LIMIT 1)
+    FROM names, codes
+) WHERE number > 0
 """
 
 
@@ -109,29 +120,21 @@ async def flows(source: Source, *, since: int, search: str, limit: int, cursor: 
 
 
 async def _tallied(source: Source, names: list[str], since: int) -> list[FlowTally]:
-    where = Conditions()
-    where.any_of("flow", names)
     if not names:
         return []
-    # Beside max(), SQLite takes the other columns from the row that has the greatest value.
-    sql = (
-        "SELECT flow, type, count(*), sum(created >= ?), max(created), id"
-        f" FROM flow_run INDEXED BY flow_run_flow {where.sql} GROUP BY flow, type"
-    )
-    rows = await source.query(sql, (since, *where.params))
-    last = {row[0]: row[5] for row in sorted(rows, key=lambda row: row[4])}
+    rows = await source.query(_TALLIES.format(names=", ".join(["(?)"] * len(names))), (*names, since))
+    found: dict[str, list[tuple[Any, ...]]] = {name: [] for name in names}
+    for name, *rest in rows:
+        found[name].append(tuple(rest))
+    last = {name: max(of, key=itemgetter(3))[4] for name, of in found.items() if of}
+    # With no run at all, no id is the wanted one.
     which = Conditions()
-    which.any_of("id", list(last.values()))
+    which.any_of("id", list(last.values()) or [None])
     runs = await source.query(f"SELECT {FLOW_RUN} FROM flow_run {which.sql}", which.params)
     records = {record.flow_name: record for record in (FlowRunRow(*row).record() for row in runs)}
     return [
-        FlowTally(
-            name,
-            {_TYPES[code]: number for flow, code, number, *_ in rows if flow == name},
-            sum(recent for flow, _, _, recent, *_ in rows if flow == name),
-            records.get(name),
-        )
-        for name in names
+        FlowTally(name, {_TYPES[row[0]]: row[1] for row in of}, sum(row[2] for row in of), records.get(name))
+        for name, of in found.items()
     ]
 
 
