@@ -20,6 +20,9 @@ from segue_events.stream.guard import Guard
 
 __all__ = ("Wiring", "wired")
 
+# Looks through an index of a hundred thousand runs find it in memory: 16 MB, of which only what is used is taken.
+_PAGES_KEPT = "PRAGMA cache_size = -16384"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
@@ -66,6 +69,7 @@ async def wired(
         reader = await stack.enter_async_context(
             SqliteJournal(settings.database, projections=projections, read_only=True, clock=clock)
         )
+        await reader.query(_PAGES_KEPT)
         bus = await stack.enter_async_context(Bus(journal, clock))
         yield Wiring(
             loaded=loaded,
