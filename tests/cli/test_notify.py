@@ -147,6 +147,21 @@ def test_a_rule_is_listed_in_words_and_for_programs(segue: Command) -> None:
     assert rule["muted_until"] is None
 
 
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [(("--kind", "task-run.failed"), True), (("--parts",), True), ((), False), (("--kind", "flow-run.failed"), False)],
+)
+def test_a_rule_on_task_runs_only_means_those_within_flows(
+    segue: Command, options: tuple[str, ...], parts: bool
+) -> None:
+    segue("notify", "add", "ops", HOOK)
+    segue("notify", "add-rule", "mine", *options)
+
+    [rule] = listed(segue)["rules"]
+
+    assert rule["parts"] == parts
+
+
 def test_a_rule_that_takes_the_place_of_the_built_in_one_says_so(segue: Command) -> None:
     segue("notify", "add", "ops", HOOK)
 

@@ -32,6 +32,7 @@ def channel_of(target: Target, policy: Policy, clock: Clock = SYSTEM_CLOCK) -> C
     Nothing is sent, looked up or imported yet. Raises InvalidChannel, or Forbidden, where it can be known by now
     that no message will ever go there.
     """
+    _check_limits(target)
     scheme = scheme_of(target.url)
     if not scheme:
         raise InvalidChannel(f"The URL of {target.name} does not begin like mailto:// or slack://; correct it.")
@@ -66,6 +67,16 @@ def check(target: Target, policy: Policy) -> None:
         except OSError:
             continue
         policy.permitted(addresses, target.name)
+
+
+def _check_limits(target: Target) -> None:
+    if not target.timeout > 0:
+        raise InvalidChannel(f"{target.name} gives an attempt {target.timeout:g} seconds, so that each would fail.")
+    if target.rate.most < 1 or not target.rate.per > 0:
+        raise InvalidChannel(
+            f"{target.name} has a rate of {target.rate.most} messages in {target.rate.per:g} seconds; write at least 1"
+            " for `most`, and a time above 0 for `per`."
+        )
 
 
 def _place_of(channel: Channel) -> Place | None:

@@ -80,6 +80,8 @@ def _flaws_of_pace(rule: Rule) -> Iterator[str]:
 
 
 def _flaws_of_escalation(rule: Rule) -> Iterator[str]:
+    if rule.escalate and not any(isinstance(action, Notify) for action in rule.actions):
+        yield "escalates, and has no action that notifies; add one, or leave `escalate` out"
     before = 0.0
     for number, step in enumerate(rule.escalate):
         place = f"escalate[{number}]"

@@ -34,6 +34,12 @@ class RuleOptions:
         None
     )
     run_tag: Annotated[list[str] | None, Parameter(negative=(), help="Only runs with this tag.")] = None
+    parts: Annotated[
+        bool,
+        Parameter(
+            negative=(), help="Also of task runs within flows, and flow runs within others; so if only tasks are meant."
+        ),
+    ] = False
     count: Annotated[int, Parameter(help="Speak when so many have come.")] = 1
     within: Annotated[str | None, Parameter(help="How close together: 90s, 15m, 2h, 1d.")] = None
     by: Annotated[
@@ -80,6 +86,7 @@ class RuleOptions:
             pace=self._pace(),
             severity=self.severity,
             escalate=tuple(_escalation(text) for text in self.escalate or ()),
+            parts=self.parts or (bool(self.kind) and all(kind.startswith("task-run.") for kind in self.kind or ())),
         )
 
     def _condition(self) -> Reactive | Proactive:

@@ -11,11 +11,13 @@ from segue.notify.document import read_yaml
 from segue.notify.entries import RULE, TARGET, Sort, read_entry, with_secrets
 from segue.notify.registrations import VALID, Alert, Found
 from segue.suggestions import did_you_mean
+from segue_notifiers.channels.choice import channel_of
+from segue_notifiers.channels.outbound import Policy
 from segue_notifiers.channels.url import scheme_of
-from segue_notifiers.errors import InvalidRule, InvalidTemplate
+from segue_notifiers.errors import InvalidChannel, InvalidRule, InvalidTemplate
 from segue_notifiers.messages.composition import check_words
 from segue_notifiers.rules.check import check
-from segue_notifiers.rules.rule import Action, Match, Notify, Pace, Reactive, Rule
+from segue_notifiers.rules.rule import Action, CallWebhook, Match, Notify, Pace, Reactive, Rule
 from segue_notifiers.target import Target
 
 T = TypeVar("T", Target, Rule)
@@ -145,6 +147,16 @@ class Collection:
             except SettingsError as error:
                 self.problems.append(str(error))
 
+    def unreachable(self, policy: Policy) -> None:
+        """Find the targets that no message can ever reach, as far as that is known without a message."""
+        for name, target in self.targets.items():
+            # What is in the environment may be missing here only.
+            if "${" not in target.url:
+                try:
+                    channel_of(target, policy)
+                except InvalidChannel as error:
+                    self.problems.append(f"{self.places[f'targets.{name}']}: {error}")
+
     def unsound(self) -> None:
         """Leave out the rules that cannot work; a template that cannot be read is told, and its rule stays."""
         for name, rule in list(self.rules.items()):
@@ -165,7 +177,7 @@ class Collection:
             self.problems.append(f"{whose} is told without its template. {error}")
 
     def strays(self) -> None:
-        """Find the tags that rules name and no target has."""
+        """Find what rules name and is not there: tags, and the targets of webhooks."""
         tags = {tag for target in self.targets.values() for tag in target.tags}
         for rule in self.rules.values():
             if not self.targets:
@@ -174,6 +186,12 @@ class Collection:
                 if tag not in tags and self.targets:
                     hint = did_you_mean(tag, tags)
                     self.problems.append(f"The rule '{rule.name}' tells '{tag}', a tag that no target has.{hint}")
+            for action in rule.actions:
+                if isinstance(action, CallWebhook) and action.target not in self.targets:
+                    hint = did_you_mean(action.target, self.targets)
+                    self.problems.append(
+                        f"The rule '{rule.name}' posts to '{action.target}', and there is no target of that name.{hint}"
+                    )
 
 
 def _short(alert: Alert) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -18,6 +19,7 @@ from segue.suggestions import did_you_mean
 from segue_events import Clock, SystemClock
 from segue_notifiers.channels import choice
 from segue_notifiers.channels.outbound import Policy
+from segue_notifiers.errors import InvalidChannel
 from segue_notifiers.messages.composition import check_words
 from segue_notifiers.rules.check import check as check_rule
 from segue_notifiers.rules.rule import Notify, Rule
@@ -65,6 +67,8 @@ def load(
     collected.urls(settings.notify_urls)
     collected.built_in()
     collected.secrets()
+    with suppress(InvalidChannel):  # who sends says what is wrong with the setting
+        collected.unreachable(policy_of(settings))
     for found in Registrations.of(settings.database).found(clock.now_us()):
         if isinstance(found.registration, Alert):
             collected.alert(found.registration, found, clock.now_us())

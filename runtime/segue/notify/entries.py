@@ -44,11 +44,12 @@ def check_name(noun: str, name: str, place: str) -> None:
 
 
 def read_entry(sort: Sort[T], name: str, value: object, place: str, text: str = "") -> T:
+    """Make a target or a rule of what is written under its name in `place`.
+
+    Raises SettingsError with the path of the mistake, and with its line and column if `text` is the document.
+    """
     noun = sort.noun
-    if not _NAME.fullmatch(name):
-        raise SettingsError(
-            f"'{name[:60]}' in {place} cannot be the name of a {noun}; use letters, digits, '-' and '_'."
-        )
+    check_name(noun, name, place)
     path: list[str | int] = [f"{noun}s", name]
     try:
         whole = sort.whole(value)

@@ -7,11 +7,12 @@ kinds: failed                   a state's name, for runs of flows and of tasks
 at: "06:00"                     a time of day without seconds
 on: failed                      rule: `when: {type: reactive, on: {kinds: failed}}`, with `count` and `within`
 expect: {…}                     rule: `when: {type: proactive, …}`, with `after`, `by` and `within`
+kinds: task-run.failed          rule: `parts: true`, if it looks at task runs only: they are within flows mostly
 notify: oncall                  rule: `actions: [{action: notify, tags: [oncall]}]`
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from segue.exceptions import SettingsError
@@ -64,7 +65,11 @@ def rule_form(value: object) -> object:
             rule["when"] = {"type": kind, **parts}
     if "notify" in rule and "actions" not in rule:
         rule["actions"] = [{"action": "notify", "tags": rule.pop("notify")}]
-    return _whole(rule)
+    whole = cast("Table", _whole(rule))
+    kinds = list(_kinds_in(whole.get("when")))
+    if kinds and all(str(kind).startswith("task-run.") for kind in kinds):
+        whole.setdefault("parts", True)
+    return whole
 
 
 _WITH_EXPECT = ("after", "by", "within")
@@ -81,6 +86,16 @@ def _whole(value: object, key: str = "") -> object:
         items = cast("list[Any]", value)
         return _kinds(items) if key == "kinds" else [_whole(item, key if key == "steps" else "") for item in items]
     return value
+
+
+def _kinds_in(value: object) -> Iterator[object]:
+    """All kinds of events that a condition names."""
+    if isinstance(value, Mapping):
+        for key, item in cast("Mapping[str, Any]", value).items():
+            yield from cast("list[Any]", item) if key == "kinds" and isinstance(item, list | tuple) else _kinds_in(item)
+    elif isinstance(value, list | tuple):
+        for item in cast("list[Any]", value):
+            yield from _kinds_in(item)
 
 
 def _whole_text(text: str, key: str) -> object:

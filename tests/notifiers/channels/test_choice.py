@@ -1,5 +1,7 @@
 """Which channel a URL means, and what is told at once of those that mean none."""
 
+from typing import Any
+
 import pytest
 
 from segue_notifiers import AppriseChannel, InvalidChannel, LogChannel
@@ -8,7 +10,7 @@ from segue_notifiers.channels.outbound import Policy
 from segue_notifiers.channels.terminal_channel import TerminalChannel
 from segue_notifiers.channels.webhook_channel import WebhookChannel
 from segue_notifiers.errors import Forbidden
-from segue_notifiers.target import Target
+from segue_notifiers.target import Rate, Target
 
 CANARY = "c4n4ry-t0ken"
 LOOPBACK = Policy(allow=("127.0.0.0/8",))
@@ -102,3 +104,18 @@ def test_a_token_is_not_taken_for_a_host() -> None:
 
     assert isinstance(channel, AppriseChannel)
     assert channel.load() == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"timeout": 0}, "0 seconds, so that each would fail"),
+        ({"timeout": -1}, "-1 seconds"),
+        ({"timeout": float("nan")}, "nan seconds"),
+        ({"rate": Rate(most=0)}, "a rate of 0 messages in 60 seconds"),
+        ({"rate": Rate(per=-1)}, "30 messages in -1 seconds"),
+    ],
+)
+def test_limits_under_which_nothing_can_be_sent_are_refused(limits: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidChannel, match=words):
+        channel_of(Target(name="ops", url="log://", **limits), Policy())

@@ -201,11 +201,13 @@ def test_a_rule_that_cannot_work_is_not_saved(tmp_path: Path, rule: Rule, error:
 
 
 def test_secrets_come_from_the_environment(tmp_path: Path) -> None:
-    settings = home(tmp_path, "targets: {ops: {url: 'slack://${TOKEN}/x', secret: '${KEY}'}, no: 'log://${GONE}'}")
+    settings = home(
+        tmp_path, "targets: {ops: {url: 'webhook+https://${TOKEN}/x', secret: '${KEY}'}, no: 'log://${GONE}'}"
+    )
 
     found = configuration.load(settings, tmp_path, environ={"TOKEN": CANARY, "KEY": "k"})
 
-    assert (found.target("ops").url, found.target("ops").secret) == (f"slack://{CANARY}/x", "k")
+    assert (found.target("ops").url, found.target("ops").secret) == (f"webhook+https://{CANARY}/x", "k")
     assert found.target("no").url == "log://${GONE}"
     assert ["GONE" in problem for problem in found.problems] == [True]
     assert CANARY not in repr(found)
@@ -308,3 +310,32 @@ def test_what_stands_elsewhere_cannot_be_removed_here(tmp_path: Path) -> None:
         configuration.remove(settings, "log-1")
     with pytest.raises(SettingsError, match="Did you mean 'log-1'"):
         configuration.remove(settings, "log-2")
+
+
+def test_what_a_rule_names_and_is_not_there_is_told(tmp_path: Path) -> None:
+    settings = home(
+        tmp_path, "targets: {hook: log://}\nrules: {a: {on: failed, actions: [{action: call-webhook, target: hoo}]}}"
+    )
+
+    [problem] = configuration.load(settings, tmp_path / "elsewhere").problems
+
+    assert problem == "The rule 'a' posts to 'hoo', and there is no target of that name. Did you mean 'hook'?"
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (f"syslog://{CANARY}", "acts on this machine"),
+        (f"webhook+http://u:{CANARY}@127.0.0.1:99999/", "is not like https://host/path"),
+        (f"webhook+http://127.0.0.1/{CANARY}", "notify_allow_networks"),
+        (CANARY, "does not begin like"),
+    ],
+)
+def test_a_url_that_can_never_work_is_told_where_the_file_is_read(tmp_path: Path, target: str, words: str) -> None:
+    settings = home(tmp_path, f"targets: {{ops: '{target}'}}")
+
+    [problem] = configuration.load(settings, tmp_path / "elsewhere").problems
+
+    assert problem.startswith(f"{settings.notify_file}: ")
+    assert words in problem
+    assert CANARY not in problem

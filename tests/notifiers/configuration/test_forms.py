@@ -48,6 +48,13 @@ def test_a_match_without_kinds_is_of_runs() -> None:
     assert rule(on={"states": "TimedOut"}).when == Reactive(on=Match(kinds=RUNS, states=("TimedOut",)))
 
 
+def test_a_rule_on_task_runs_only_means_those_within_flows() -> None:
+    assert rule(on="task-run.failed").parts
+    assert rule(when={"type": "sequence", "steps": ["task-run.running", "task-run.failed"], "within": 60}).parts
+    assert not rule(on="task-run.failed", parts=False).parts
+    assert not rule(on="failed").parts
+
+
 def test_what_follows_one_another_may_be_short_too() -> None:
     steps = rule(when={"type": "sequence", "steps": ["failed", {"flows": "a"}], "within": "1m"}).when
 

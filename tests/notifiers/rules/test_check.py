@@ -112,6 +112,10 @@ def test_a_rule_may_match_all_but_its_own_notifications() -> None:
         ({"pace": Pace(most=5, per=0)}, "no time in pace.per"),
         ({"pace": Pace(most=-1)}, "-1 in pace.most"),
         ({"max_age": 0}, "no time in max_age"),
+        (
+            {"escalate": (Escalation(after=60, tags=("boss",)),), "actions": (CallFunction(function="shop:restock"),)},
+            "no action that notifies",
+        ),
         ({"quiet": Quiet(begin=time(6), end=time(6))}, "quiet at all hours"),
         ({"quiet": Quiet(begin=time(22), end=time(6), timezone="")}, "unknown time zone ''"),
         ({"escalate": (Escalation(after=900, tags=()),)}, "no tags in escalate[0].tags"),
