@@ -29,8 +29,9 @@ IDLE_LOOKS = 5
 # What is due within so many µs is waited for: a day.
 NEAR = 24 * 3600 * 1_000_000
 
-# Seconds between two times that the place in the journal is kept.
+# Seconds between two times that the place in the journal is kept; and how much longer than keeping it took.
 KEEP_EVERY = 0.2
+KEEP_PAUSE = 20
 
 
 @dataclass
@@ -68,6 +69,8 @@ class Notifier:
         """
         kept, head = await self.state.get(), await source.journal.head()
         books = await Books.opened(self.rules, kept, source.journal, source.start)
+        # Killed before the first batch is done, the next one is to begin here, wherever it is told to.
+        await self.state.put(Kept(books.places(), kept.outbox))
         dispatcher = Dispatcher(self.routes, self.clock, self.random, self.attach)
         async with anyio.create_task_group() as group:
             errands = Errands(self.act, source.bus, self.clock, group)
@@ -110,8 +113,10 @@ class Notifier:
     async def _keep_often(self, reader: Reader, dispatcher: Dispatcher) -> None:
         while True:
             await reader.moved()
+            begun = self.clock.monotonic()
             await self._keep(reader, dispatcher)
-            await self.clock.sleep(KEEP_EVERY)
+            # Rules may remember megabytes, of each of ten thousand runs, and have more to do than to write them down.
+            await self.clock.sleep(max(KEEP_EVERY, KEEP_PAUSE * (self.clock.monotonic() - begun)))
 
     async def _keep(self, reader: Reader, dispatcher: Dispatcher) -> None:
         places = reader.places()

@@ -231,6 +231,23 @@ async def test_stopped_before_its_place_was_kept_it_reckons_again_and_tells_noth
     assert told(channel) == ["r1", "r2"]
 
 
+async def test_killed_before_its_first_batch_is_done_it_loses_nothing(house: House) -> None:
+    """The next one is told to begin later, as by a run that fails later."""
+
+    async def describe(event: Event) -> Subject:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    channel = MemoryChannel("slack")
+    await house.happen(failed("r1"))
+    await house.end(await house.begin(house.notifier(channel, describe=describe)))
+    house.start = await house.journal.head()
+
+    await house.tell(house.notifier(channel))
+
+    assert told(channel) == ["r1"]
+
+
 async def test_what_is_queued_is_sent_by_the_next_one(house: House) -> None:
     class Stuck(MemoryChannel):
         async def send(self, message: Message) -> None:
@@ -521,9 +538,9 @@ async def test_an_action_that_takes_long_delays_no_message(house: House) -> None
     await house.clock.advance(1)
 
     assert told(channel) == ["r1", "r2"]
-    assert house.state.kept.places == ()
+    assert house.state.kept.places[0].cursor == str(house.start)
     await house.clock.advance(100)
-    assert house.state.kept.places != ()
+    assert house.state.kept.places[0].cursor != str(house.start)
     await house.end(running)
 
 
