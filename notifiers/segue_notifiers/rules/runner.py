@@ -147,6 +147,9 @@ class Runner:
         was_open = group.open
         group.open = False
         self._escalator.stop(group.key)
+        if self.rule.escalate and not any(other.open for other in self._groups):
+            # A digest is of several groups, and belongs to none of them.
+            self._escalator.stop(())
         if group.pending is not None:
             # It was over before it was told.
             self._suppress(group.pending.count)

@@ -215,6 +215,18 @@ def test_what_is_gathered_is_not_escalated_but_its_digest_is() -> None:
     ]
 
 
+def test_a_digest_is_escalated_until_all_has_recovered() -> None:
+    story = Story(rule(escalate=TWO_STEPS[:1], for_each=("run",), recovery=COMPLETED, pace=Pace(most=1, per=60)))
+    for run in "abc":
+        story.happens(0, run, run=run)
+    assert [it.reason for it in story.passes(60)] == ["digest"]
+
+    for second, run in enumerate("abc", 100):
+        story.happens(second, kind="flow-run.completed", run=run)
+
+    assert story.passes(2 * HOUR) == []
+
+
 def test_quiet_hours_put_an_escalation_off() -> None:
     story = Story(rule(escalate=TWO_STEPS[:1], quiet=NIGHT))
     story.happens(10 * HOUR - 60)
