@@ -23,6 +23,9 @@ LOGGER = logging.getLogger("segue.notifications")
 # Seconds between two looks whether all that was committed has been seen.
 GLANCE = 0.02
 
+# Seconds after which a clock that was set, or a laptop that slept, is noticed at the latest.
+LONGEST_NAP = 30.0
+
 
 class Source(NamedTuple):
     """Where events come from; `start` is the position before the first one for rules that have seen none yet."""
@@ -74,7 +77,7 @@ class Reader:
             due = self.books.next_due()
             seconds = None if due is None else (due - self.clock.now_us()) / 1_000_000
             if seconds is None or seconds > 0:
-                await self._bell.wait(seconds)
+                await self._bell.wait(None if seconds is None else min(seconds, LONGEST_NAP))
             else:
                 now = self.clock.now_us()
                 # What would be said to be missing may be among what was not seen yet.

@@ -466,6 +466,29 @@ async def test_what_did_not_happen_is_told_when_its_time_is_over(house: House) -
     await house.end(running)
 
 
+async def test_what_did_not_happen_is_told_soon_after_a_laptop_has_slept() -> None:
+    """Its clock goes on to past six in the morning, and what counts the seconds that pass has stood still."""
+
+    class Waking(FakeClock):
+        slept = 0
+
+        def now_us(self) -> int:
+            return super().now_us() + self.slept
+
+    clock, channel = Waking(), MemoryChannel()
+    nightly = Proactive(expect=Match(kinds=("flow-run.completed",)), within=4 * 60 * MINUTE, by=Daily(at=time(6)))
+    async with MemoryJournal(clock) as journal, Bus(journal, clock) as bus:
+        house = House(clock, journal, bus)
+        house.start = await journal.head()
+        running = await house.begin(house.notifier(channel, rules=(Rule(name="nightly", when=nightly),)))
+
+        clock.slept = 7 * 3_600_000_000
+        await clock.advance(MINUTE)
+
+        assert [message.rule for message in channel.messages] == ["nightly"]
+        await house.end(running)
+
+
 async def test_what_the_pace_holds_back_is_told_as_a_digest(house: House) -> None:
     rule = msgspec.structs.replace(FAILURES, pace=Pace(most=2, per=60))
     channel = MemoryChannel()

@@ -67,6 +67,7 @@ class Lane:
         self._breaker = Breaker()
         self._crowd = Crowd()
         self._underway = anyio.CancelScope()
+        self._began = desk.clock.now_us() - round(desk.clock.monotonic() * 1_000_000)
 
     def notice(self) -> None:
         """Look into the queue: something has come."""
@@ -92,7 +93,7 @@ class Lane:
     async def _due(self) -> Entry:
         """Wait until something may be sent."""
         while True:
-            now = self._desk.clock.now_us()
+            now = self._now()
             entry = self._queue.first(now)
             pause = self._pause()
             if entry is not None and pause < NO_PAUSE:
@@ -101,6 +102,10 @@ class Lane:
                 next_at = self._queue.next_at()
                 pause = None if next_at is None else (next_at - now) / 1_000_000
             await self._bell.wait(pause)
+
+    def _now(self) -> int:
+        """The instant in µs since 1970, by a clock that nobody sets: attempts go by the time that has passed."""
+        return self._began + round(self._desk.clock.monotonic() * 1_000_000)
 
     def _pause(self) -> float:
         now = self._desk.clock.monotonic()
@@ -129,7 +134,7 @@ class Lane:
             return dead(entry, outcome.reason)
         clock, draw = self._desk.clock, self._desk.random.random()
         self._breaker.failed(clock.monotonic(), draw, outcome.retry_after)
-        next_at = next_attempt(entry.attempts + 1, clock.now_us(), entry.deadline, draw, outcome.retry_after)
+        next_at = next_attempt(entry.attempts + 1, self._now(), entry.deadline, draw, outcome.retry_after)
         return dead(entry, outcome.reason) if next_at is None else failed(entry, outcome.reason, next_at)
 
     async def _with_attachments(self, entry: Entry) -> Message:

@@ -84,7 +84,7 @@ class Pacer:
         if memory.quiet is not None and memory.quiet.until <= now:
             ended.append(memory.quiet)
             memory.quiet = None
-        if memory.above is not None and memory.above.until <= now:
+        if memory.above is not None and not now < memory.above.until <= now + self._per:
             ended.append(memory.above)
             memory.above = None
         return ended
@@ -92,7 +92,8 @@ class Pacer:
     def _is_above(self, memory: PaceMemory, now: int) -> bool:
         if not self._most:
             return False
-        if not memory.begun or now >= memory.begun + self._per:
+        # Nor does a span go on that begins later: the clock was set back.
+        if not memory.begun <= now < memory.begun + self._per:
             memory.begun, memory.told = now, 0
         memory.told += 1
         return memory.told > self._most

@@ -137,7 +137,8 @@ class Runner:
 
     def _pass(self, group: Group, cause: Cause, now: int) -> list[Firing]:
         """Let the cause pass unless its group is to be silent."""
-        if self._is_muted(now) or group.silent_until > now:
+        # A silence longer than the rule has is one of before the clock was set back.
+        if self._is_muted(now) or now < group.silent_until <= now + self._throttle:
             return self._suppress(cause.count)
         group.silent_until = now + self._throttle
         group.open = self._recovery is not None

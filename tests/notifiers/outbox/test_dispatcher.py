@@ -331,6 +331,31 @@ async def test_stopped_before_a_target_has_answered_it_hears_the_answer_and_send
     assert (slow.told, again.told) == (["a"], ["b"])
 
 
+class Settable(FakeClock):
+    """A clock that somebody sets."""
+
+    set_by = 0
+
+    def now_us(self) -> int:
+        return super().now_us() + self.set_by
+
+
+@pytest.mark.parametrize("hours", [-3, 30])
+async def test_a_clock_that_is_set_neither_delays_an_attempt_nor_ends_them(hours: int) -> None:
+    clock = Settable()
+    async with MemoryJournal(clock) as journal, Bus(journal, clock) as bus, anyio.create_task_group() as group:
+        clock.watch(bus)
+        post, channel = Post(clock, journal, bus, group), Scripted(clock, [NotDelivered("busy"), NotDelivered("busy")])
+        await post.start(channel)
+        await post.queue("a")
+
+        clock.set_by = hours * 3_600_000_000
+        await clock.advance(10)
+
+        assert channel.told == ["a"]
+        group.cancel_scope.cancel()
+
+
 async def test_what_waits_for_a_target_that_is_gone_is_kept_until_its_time_is_up(post: Post) -> None:
     await post.start()
     await post.queue("a", target="gone")

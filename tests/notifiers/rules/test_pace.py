@@ -157,6 +157,27 @@ def test_a_recovery_in_quiet_hours_is_a_part_of_the_digest() -> None:
     assert (digest.severity, names([digest])) == ("failure", [("a", "b")])
 
 
+# --- a clock that is set back ---
+
+
+def test_a_throttle_lasts_no_longer_since_the_clock_was_set_back() -> None:
+    story = Story(rule(pace=Pace(throttle=60)))
+    story.happens(2 * HOUR)
+
+    assert len(story.happens(HOUR, "a")) == 1
+    assert story.happens(HOUR + 59, "b") == []
+
+
+def test_a_digest_waits_no_longer_since_the_clock_was_set_back() -> None:
+    story = Story(rule(pace=Pace(most=1, per=60)))
+    story.happens(2 * HOUR, "a")
+    story.happens(2 * HOUR, "b")
+
+    told = story.happens(HOUR, "c")
+
+    assert [(it.reason, names([it])) for it in told] == [("digest", [("b",)]), ("matched", [("c",)])]
+
+
 # --- escalation ---
 
 TWO_STEPS = (Escalation(after=900, tags=("lead",)), Escalation(after=3600, tags=("head",), severity="warning"))
