@@ -1,5 +1,6 @@
 """The server's process: started, found, held to one per database, and stopped, as a shell does it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -21,7 +22,8 @@ from segue.projection import RunProjection
 from segue.records import FlowRun
 from segue.server.keys import KeysFile
 from segue.server.lock import Holder, ServerLock, ServerRuns, holder_of, stop_holder
-from segue_events import SqliteJournal, SystemClock, new_id
+from segue_events import Event, SqliteJournal, SystemClock, new_id
+from segue_notifiers.testing import Receiver
 
 CLOCK = SystemClock()
 
@@ -253,3 +255,68 @@ async def test_when_a_key_was_last_used_is_written_down_at_the_latest_at_the_end
 
     [key] = KeysFile(database()).keys
     assert key.last_used is not None
+
+
+async def publish(url: str, *events: Event) -> int:
+    """Commit events as an engine of another machine does; return the journal's head."""
+    body = [
+        {"id": event.id or new_id(), "kind": event.kind, "run": event.run, "subject": event.subject,
+         "payload": event.payload}
+        for event in events
+    ]  # fmt: skip
+    async with httpx2.AsyncClient(base_url=url) as client:
+        answer = await client.post("/api/events/in", json={"events": body})
+    assert answer.status_code == 200, answer.text
+    return answer.json()["head"]
+
+
+async def test_people_are_told_of_a_failure_that_only_the_server_has_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = FlowRun(id=new_id(), name="brave-otter", flow_name="etl", created=10)
+    async with Receiver() as receiver:
+        monkeypatch.setenv("SEGUE_NOTIFY_URLS", receiver.url(scheme="webhook+http"))
+        monkeypatch.setenv("SEGUE_NOTIFY_ALLOW_NETWORKS", "127.0.0.0/8")
+        holder = await anyio.to_thread.run_sync(start)
+        await publish(holder.url, run_events.flow_run_pending(run), run_events.flow_run_state(run, states.Failed()))
+        # Also of what is committed just before the end.
+        await anyio.to_thread.run_sync(stop, holder)
+        with anyio.fail_after(30):
+            await receiver.received()
+
+    assert "brave-otter" in receiver.requests[0].body.decode()
+
+
+async def test_what_was_acknowledged_outlives_the_server_however_it_ends() -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        holder = await anyio.to_thread.run_sync(start)
+        events = [Event(kind="a.b", payload={"n": n}) for n in range(500)]
+        head = await publish(holder.url, *events)
+        os.kill(holder.pid, number)
+        await anyio.to_thread.run_sync(stop, holder)
+
+        async with SqliteJournal(database(), read_only=True) as journal:
+            kept = [event.payload["n"] for event in await journal.read(head - 500)]
+        assert kept == list(range(500)), number
+
+
+async def test_a_stream_is_told_where_to_go_on_when_the_server_stops(running: Holder) -> None:
+    async with connect(running.url.replace("http", "ws") + "/api/events/stream", proxy=None) as stream:
+        await stream.send('{"type": "hello", "version": 1, "after": "start"}')
+        await stream.recv()
+        os.kill(running.pid, signal.SIGTERM)
+        with anyio.fail_after(20):
+            await stream.wait_closed()
+
+    assert stream.close_code == 1012
+
+
+async def test_a_second_signal_ends_it_without_waiting_for_whoever_does_not_read(running: Holder) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))
+    # A request that is never whole.
+    writer.write(b"POST /api/events/in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n")
+    writer.write(b"Content-Length: 9\r\n\r\n{")
+    await writer.drain()
+    os.kill(running.pid, signal.SIGTERM)
+    os.kill(running.pid, signal.SIGTERM)
+
+    assert await anyio.to_thread.run_sync(stop_holder, database(), running, CLOCK, 20.0)
+    writer.close()

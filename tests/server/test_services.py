@@ -11,15 +11,18 @@ from threading import Thread
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from segue import run_events, states
 from segue.projection import RunProjection
 from segue.records import FlowRun, TaskRun
+from segue.services.alerts import Alerts
 from segue.services.late_runs import LateRuns
 from segue.services.leases import Leases, is_alive
 from segue.services.retention import Retention
 from segue.services.service import attend
+from segue.settings import load_settings
 from segue.states import State, StateDetails, StateType, instant
 from segue.store import Store
 from segue_events import Bus, Event, SqliteJournal, new_id
@@ -127,7 +130,7 @@ async def test_a_service_that_fails_is_tried_later_each_time_and_holds_up_no_oth
     assert other.at == [0, 4, 8]
     assert told.count(("failing", True)) == 3
     assert told.count(("failing", False)) == 1
-    assert "A step of the service failing failed, and is tried again. the disk is full" in caplog.text
+    assert "A step of the service failing failed. the disk is full" in caplog.text
 
 
 # --- retention ---
@@ -317,3 +320,47 @@ def test_processes_that_live_have_ended_or_wait_to_be_collected_are_told_apart()
     gone = is_alive(process.pid)
 
     assert (is_alive(os.getpid()), living, uncollected, gone) == (True, True, False, False)
+
+
+# --- alerts ---
+
+
+TARGETS = ("webhook+http://127.0.0.1:1/hook",)
+
+
+class Woken:
+    """Alerts of what is recorded from now on, and since when the notifier was to tell, each time that it was woken."""
+
+    def __init__(self, records: Records, targets: tuple[str, ...]) -> None:
+        settings = load_settings({"SEGUE_HOME": str(records.journal.path.parent)}).settings
+        settings = msgspec.structs.replace(settings, database=records.journal.path, notify_urls=targets)
+        self.since: list[int] = []
+        self.alerts = Alerts(records.journal, settings, settings.home, lambda _, since: self.since.append(since))
+
+    async def step(self) -> list[int]:
+        await self.alerts.step(NOW)
+        return self.since
+
+
+async def test_a_run_that_fails_wakes_the_notifier_once(records: Records) -> None:
+    await records.run(states.Failed(occurred=NOW - 1))
+    woken = Woken(records, TARGETS)
+
+    assert await woken.step() == [], "what was before, somebody else has seen"
+    await records.run(states.Completed(occurred=NOW))
+    assert await woken.step() == []
+    await records.run(states.Failed(occurred=NOW + 7), states.Failed(occurred=NOW + 8))
+    assert await woken.step() == [NOW + 7]
+    assert await woken.step() == [NOW + 7]
+
+
+async def test_the_task_of_a_run_and_failures_without_anybody_to_tell_wake_nobody(records: Records) -> None:
+    some, nobody = Woken(records, TARGETS), Woken(records, ())
+    await some.step()
+    await nobody.step()
+    task = TaskRun(id=new_id(), name="fetch-0", task_name="fetch", flow_run_id=new_id(), created=NOW)
+
+    await records.add(run_events.task_run_state(task, states.Failed(occurred=NOW)))
+    assert await some.step() == []
+    await records.run(states.Failed(occurred=NOW))
+    assert await nobody.step() == []

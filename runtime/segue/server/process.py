@@ -9,9 +9,8 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import anyio
 import msgspec
@@ -22,18 +21,18 @@ from segue.server.address import Address, guard_of, listen
 from segue.server.authentication import Authentication
 from segue.server.background import Report
 from segue.server.key_uses import KeyUses
-from segue.server.keys import KeysError, KeysFile
+from segue.server.keys import KeysFile
 from segue.server.lock import Holder, ServerLock
 from segue.server.log_lines import set_up
 from segue.server.page import Page
 from segue.server.refusal import CannotServe
 from segue.server.serving import Serving, config_of, guarded
 from segue.server.wiring import Wiring, wired
-from segue.services.alerts import Alerts, Spawn
+from segue.services.alerts import Alerts
 from segue.services.late_runs import LateRuns
 from segue.services.leases import Leases
 from segue.services.retention import Retention
-from segue.services.service import Service, attend
+from segue.services.service import Service, attend, attend_last
 from segue.settings import LoadedSettings, Settings, load_settings
 from segue.version import __version__
 from segue_events import Clock, EventsError, SystemClock
@@ -101,20 +100,19 @@ async def _live(
         guard=guard_of(settings, address),
         page=Page.load() if settings.server_page else None,
     )
-    async with _outliving() as spawn, parts as wiring, anyio.create_task_group() as group:
+    async with parts as wiring:
         app, departures = guarded(wiring)
         serving = Serving(config_of(app, wiring, _raise_file_limit()), started, wiring.streams.stop)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, serving.stop)
-        key_uses = KeyUses(authentication)
-        services = [departures, key_uses, *_services(wiring, spawn)]
-        group.start_soon(attend, services, clock, wiring.meters.stepped)
-        await serving.serve([listener])
-        try:
-            await key_uses.step(clock.now_us())
-        except KeysError as error:
-            _LOGGER.warning("When keys were last used is not written down. %s", error)
-        group.cancel_scope.cancel()
+        # What the last requests have left for these to do is done at the end.
+        last = [KeyUses(authentication), Alerts(wiring.journal, settings, Path.cwd())]
+        async with anyio.create_task_group() as group:
+            services = [departures, *last, *_housekeeping(wiring)]
+            group.start_soon(attend, services, clock, wiring.meters.stepped)
+            await serving.serve([listener])
+            group.cancel_scope.cancel()
+        await attend_last(last, clock, wiring.meters.stepped)
 
 
 def authentication_of(settings: Settings, address: Address, clock: Clock) -> Authentication:
@@ -141,27 +139,13 @@ def _check_exposed(settings: Settings, address: Address, keys: KeysFile) -> None
         _LOGGER.warning("Other machines reach the server only by the names in SEGUE_SERVER_HOSTS, which has none.")
 
 
-def _services(wiring: Wiring, spawn: Spawn) -> list[Service]:
+def _housekeeping(wiring: Wiring) -> list[Service]:
     settings, journal, bus = wiring.loaded.settings, wiring.journal, wiring.bus
     return [
         Leases(journal, bus, platform.node()),
         LateRuns(journal, bus, settings.server_late_seconds),
-        Alerts(bus, settings, spawn),
         Retention(journal, bus, settings.server_retention_days),
     ]
-
-
-@asynccontextmanager
-async def _outliving() -> AsyncGenerator[Spawn]:
-    """Give a way to start what sees the end of all that is inside of this `async with`, and ends by that."""
-    tasks: list[asyncio.Task[None]] = []
-
-    def spawn(work: Coroutine[Any, Any, None]) -> None:
-        tasks.append(asyncio.create_task(work))
-
-    yield spawn
-    for task in tasks:
-        await task
 
 
 def _raise_file_limit() -> int:

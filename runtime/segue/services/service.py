@@ -7,7 +7,7 @@ from typing import Protocol
 
 from segue_events import Clock
 
-__all__ = ("Service", "Told", "attend")
+__all__ = ("Service", "Told", "attend", "attend_last")
 
 _LOGGER = logging.getLogger("segue.services")
 
@@ -41,16 +41,27 @@ async def attend(services: Sequence[Service], clock: Clock, told: Told) -> None:
     while due:
         instant, index = heapq.heappop(due)
         await clock.sleep(max(0.0, instant - clock.monotonic()))
-        service = services[index]
-        try:
-            wait = await service.step(clock.now_us())
-        except Exception as error:
-            _LOGGER.error(
-                "A step of the service %s failed, and is tried again. %s", service.name, error, exc_info=error
-            )
+        wait = await _step(services[index], clock, told)
+        if wait is None:
             wait, delays[index] = delays[index], min(2 * delays[index], _LONGEST_DELAY)
-            told(service.name, True)
         else:
             delays[index] = _FIRST_DELAY
-            told(service.name, False)
         heapq.heappush(due, (clock.monotonic() + wait, index))
+
+
+async def attend_last(services: Sequence[Service], clock: Clock, told: Told) -> None:
+    """Step the services once more, at the end."""
+    for service in services:
+        await _step(service, clock, told)
+
+
+async def _step(service: Service, clock: Clock, told: Told) -> float | None:
+    """Step a service; return the seconds until its next step, None if this one failed."""
+    try:
+        wait = await service.step(clock.now_us())
+    except Exception as error:
+        _LOGGER.error("A step of the service %s failed. %s", service.name, error, exc_info=error)
+        told(service.name, True)
+        return None
+    told(service.name, False)
+    return wait
