@@ -117,3 +117,14 @@ async def test_of_a_long_log_the_end_goes_with_it(journal: SqliteJournal) -> Non
     first, *_, last = found.content.decode().splitlines()
     assert first == "…"
     assert " 1199 xxx" in last
+
+
+async def test_of_a_log_of_very_many_lines_the_last_ones_go_with_it(journal: SqliteJournal) -> None:
+    await journal.append([line(ETL, str(number)) for number in range(51_000)])
+    message = Message(id="m", title="t", body="b", run=ETL, about=ETL)
+
+    found = await RunAttachments(Store(journal)).fetch(message, "log")
+
+    assert found is not None
+    last = found.content.decode().splitlines()[-3:]
+    assert [text.rpartition(": ")[2] for text in last] == ["50997", "50998", "50999"]

@@ -4,13 +4,14 @@ import logging
 
 from segue.records import LogLine
 from segue.store import Store
+from segue.store.events import Part
 from segue_notifiers.message import Attachment, Message
 
 # The last so many bytes of a log go with a message.
 MAX_BYTES = 262_144
 
-# Lines of one read, and how many are looked through at most.
-PAGE, PAGES = 1_000, 50
+# Lines of one read.
+PAGE = 1_000
 
 
 class RunAttachments:
@@ -26,21 +27,23 @@ class RunAttachments:
         lines = await self._lines(message)
         if not lines:
             return None
-        text = "".join(map(_written, lines)).encode("utf-8", "replace")
+        text = "".join(lines).encode("utf-8", "replace")
         cut = text if len(text) <= MAX_BYTES else "…\n".encode() + text[-MAX_BYTES:].partition(b"\n")[2]
         return Attachment(name=f"{message.about or message.run}.log", content=cut)
 
-    async def _lines(self, message: Message) -> list[LogLine]:
+    async def _lines(self, message: Message) -> list[str]:
+        """The last lines, and a few more than go with a message."""
         task_run = message.about if message.about != message.run else None
-        lines: list[LogLine] = []
-        after = 0
-        for _ in range(PAGES):
-            page = await self._store.logs.lines(message.run, task_run_id=task_run, after=after, limit=PAGE)
-            lines = [*lines, *page][-MAX_BYTES // 16 :] if page else lines
-            if len(page) < PAGE:
+        lines: list[str] = []
+        size, cursor = 0, None
+        while size <= MAX_BYTES:
+            part = Part(newest=True, limit=PAGE, cursor=cursor)
+            page = await self._store.logs.page(message.run, part, task_run_id=task_run)
+            lines += map(_written, page.items)
+            size = sum(map(len, lines))
+            if (cursor := page.next) is None:
                 break
-            after = page[-1].seq
-        return lines
+        return lines[::-1]
 
 
 def _written(line: LogLine) -> str:
