@@ -33,8 +33,8 @@ class Crowd:
         del self._left[first.rule]
         return queue.of_rule(first.rule) if count > 1 else []
 
-    def sent(self, entry: Entry) -> None:
-        """Note that the entry was sent."""
+    def done(self, entry: Entry) -> None:
+        """Note that the target has taken the entry, or will never."""
         if entry.rule in self._left and not entry.absorbed:
             self._left[entry.rule] -= 1
 

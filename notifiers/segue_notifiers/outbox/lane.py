@@ -122,7 +122,7 @@ class Lane:
         """Return the event that tells of the attempt."""
         if not outcome.reason:
             LOGGER.info("%s: told %r", self._route.name, entry.message.title)
-            self._crowd.sent(entry)
+            self._crowd.done(entry)
             if self._breaker.succeeded():
                 self._queue.hasten()
             return sent(entry)
@@ -131,6 +131,7 @@ class Lane:
             self._route.name, entry.attempts + 1, entry.message.title, outcome.reason,
         )  # fmt: skip
         if outcome.final:
+            self._crowd.done(entry)
             return dead(entry, outcome.reason)
         clock, draw = self._desk.clock, self._desk.random.random()
         self._breaker.failed(clock.monotonic(), draw, outcome.retry_after)

@@ -23,7 +23,7 @@ def send_all(queue: Queue) -> list[tuple[str, ...]]:
             queue.put(msgspec.structs.replace(digest_of(condensed, deadline=0), seq=condensed[-1].seq))
         else:
             queue.remove(first.id)
-            crowd.sent(first)
+            crowd.done(first)
             told.append(first.absorbed or (first.id,))
     return told
 

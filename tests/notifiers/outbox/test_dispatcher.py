@@ -241,6 +241,17 @@ async def test_what_can_never_be_delivered_is_given_up_at_once(post: Post, error
     assert outcomes == [("notification.dead", str(error)), ("notification.sent", None)]
 
 
+async def test_a_crowd_that_a_target_will_never_take_is_given_up_as_five_and_a_digest(post: Post) -> None:
+    channel = Scripted(post.clock, [NotDelivered("gone", final=True)] * 100)
+    await post.queue(*(f"{n}" for n in range(100)))
+
+    await post.start(channel)
+    await post.clock.settle()
+
+    dead = [event for event in await post.outcomes() if event.kind == "notification.dead"]
+    assert [len(event.payload.get("absorbed", "1")) for event in dead] == [1] * 5 + [95]
+
+
 async def test_a_foreign_error_is_named_without_its_words(post: Post) -> None:
     await post.start(Scripted(post.clock, [OSError("cannot reach https://hooks.example/t0ken")]))
 
