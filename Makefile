@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick style format types layers check benchmarks clean
+.PHONY: help demo ui test quick style format types layers check benchmarks clean
 
 help:            ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 20
 
 demo: $(READY)   ## run the flights example, with its records and an alert
 	@$(BIN)/python examples/flights/demo.py
+
+ui: ui/node_modules/.ready ## build the server's page; needs Node
+	@cd ui && npm run --silent check && npm run --silent build
 
 test: $(READY)   ## run all tests
 	@$(BIN)/python -m pytest
@@ -40,12 +43,22 @@ benchmarks: $(READY) ## measure: one line of numbers each
 
 clean:           ## remove all that was made
 	rm -rf $(VENV) .demo .hypothesis .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf ui/node_modules runtime/segue/server/page
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp tells that the environment is whole: it is made last, and again when pyproject.toml changes.
 $(READY): pyproject.toml | $(BIN)/python
 	@echo "Installing segue and its tools into $(VENV) …"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev,examples]'
+	@touch $@
+
+# What the page is built with, at the versions of the lock file.
+ui/node_modules/.ready: ui/package.json ui/package-lock.json
+	@command -v npm >/dev/null || { \
+	    echo "The page is built by Node 20.19 or newer with npm, and there is none. Install it, and run make ui again;" \
+	         "without it, the server has its API only." >&2; exit 1; }
+	@echo "Installing what the page is built with into ui/node_modules …"
+	@cd ui && npm ci --silent --ignore-scripts
 	@touch $@
 
 # The first Python that is new enough, python3 before all others.

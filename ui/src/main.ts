@@ -4,4 +4,6 @@ import "./styles/base.css";
 import { mount } from "svelte";
 import App from "./App.svelte";
 
-mount(App, { target: document.getElementById("page")! });
+const page = document.getElementById("page")!;
+page.replaceChildren();
+mount(App, { target: page });

@@ -1,0 +1,87 @@
+"""The page for everybody: axe-core finds nothing on any view, on wide and narrow screens, dark and light."""
+
+import pytest
+from playwright.async_api import Browser
+
+from segue import states
+from segue.server.page import FOLDER
+
+from ..server.conftest import Server
+from .conftest import Tab
+
+AXE = FOLDER.parents[3] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
+SCREENS = [(1440, "light"), (820, "dark"), (390, "light"), (390, "dark")]
+
+
+async def filled(server: Server) -> list[str]:
+    """Record a run with tasks, log lines and a failure; return the paths of all views."""
+    now = server.wiring.clock.now_us()
+    run = await server.flow_run(
+        states.Running(occurred=now),
+        states.Failed(message="ValueError: no rows", occurred=now + 9_000_000, data=ValueError("no rows")),
+        created=now,
+        tags=("nightly",),
+        parameters={"day": "monday"},
+        entrypoint="flows/etl.py:etl",
+    )
+    for at, state in enumerate((states.Completed, states.Failed, states.Cancelled, states.Crashed)):
+        task = await server.task_run(
+            run.id, states.Running(occurred=now + 10), state(occurred=now + 1_000_000), created=now, name=f"task-{at}"
+        )
+        await server.log(task, "\x1b[31mred\x1b[0m and \x1b[33myellow\x1b[0m", level=10 * (at + 1), occurred=now)
+    await server.flow_run(states.Running(occurred=now), created=now)
+    return [
+        "/",
+        "/runs",
+        f"/runs/{run.id}",
+        *(f"/runs/{run.id}/{name}" for name in ("graph", "tasks", "logs", "events", "details")),
+        "/flows",
+        "/flows/etl",
+        "/flows/etl/grid",
+        "/events",
+        "/settings",
+        "/nowhere",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "theme"), SCREENS)
+async def test_axe_finds_nothing(browser: Browser, server: Server, width: int, theme: str) -> None:
+    paths = await filled(server)
+    context = await browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=theme, reduced_motion="reduce"
+    )
+    tab = Tab(await context.new_page(), server)
+    found: list[str] = []
+
+    for path in paths:
+        await tab.show(path)
+        await tab.page.locator("main > *").first.wait_for()
+        await tab.page.wait_for_load_state("networkidle")
+        await tab.page.evaluate(AXE.read_text())
+        result = await tab.page.evaluate("axe.run({resultTypes: ['violations']})")
+        found += [
+            f"{path}: {one['id']}: {node['html'][:200]}: {node['failureSummary']}"
+            for one in result["violations"]
+            for node in one["nodes"]
+        ]
+
+    assert found == []
+
+
+async def test_no_view_is_wider_than_a_narrow_screen(browser: Browser, server: Server) -> None:
+    paths = await filled(server)
+    context = await browser.new_context(viewport={"width": 360, "height": 700})
+    tab = Tab(await context.new_page(), server)
+    wide: list[str] = []
+
+    for path in paths:
+        await tab.show(path)
+        await tab.page.locator("main > *").first.wait_for()
+        await tab.page.wait_for_load_state("networkidle")
+        if await tab.page.evaluate(
+            "Math.max(document.documentElement.scrollWidth, document.getElementById('main').scrollWidth) > innerWidth"
+        ):
+            wide.append(path)
+
+    assert wide == []
