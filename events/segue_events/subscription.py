@@ -149,6 +149,16 @@ class Subscription:
         self._delivered += len(events)
         return events
 
+    def waiting(self) -> list[Event]:
+        """Take all that waits in the mailbox, as one batch, which may be empty; for who sends many at a time."""
+        taken: list[Event] = []
+        while self._mailbox:
+            events, self._seq = self._mailbox.popleft()
+            taken += events
+        self._held -= len(taken)
+        self._delivered += len(taken)
+        return taken
+
     async def _read_on(self) -> list[Event]:
         """Read the next events; be live again once there are no more."""
         offered = self._hub.position.seq

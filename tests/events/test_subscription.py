@@ -216,3 +216,16 @@ async def test_any_pace_of_reading_and_writing_delivers_everything_once(tmp_path
         assert seen[0] == seen[3] == seen[6] == list(range(1, 601))
         assert seen[1] == seen[4] == seen[7] == [seq for seq in kinds if kinds[seq] == "number.told"]
         assert seen[2] == seen[5] == seen[8] == [seq for seq in kinds if kinds[seq] == "other.said"]
+
+
+async def test_all_that_waits_can_be_taken_as_one_batch() -> None:
+    async with MemoryJournal() as journal, Bus(journal) as bus, bus.subscribe() as subscription:
+        for number in range(3):
+            bus.publish(Event(kind="a.b", payload={"n": number}))
+            await bus.flushed()
+        first = await anext(subscription)
+        rest = subscription.waiting()
+        assert [event.payload["n"] for event in [*first, *rest]] == [0, 1, 2]
+        assert subscription.cursor.seq == 3
+        assert subscription.statistics().held == 0
+        assert subscription.waiting() == []

@@ -171,8 +171,10 @@ async def lazy_client(server: Server) -> AsyncIterator[None]:
         f"GET /api/events/stream HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nUpgrade: websocket\r\n"
         "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
-    writer.write(request.encode() + bytes([0x81, 0x80 | len(hello)]) + mask + hello)
+    writer.write(request.encode())
     await reader.readuntil(b"\r\n\r\n")
+    writer.write(bytes([0x81, 0x80 | len(hello)]) + mask + hello)
+    await reader.readuntil(b"welcome")
     try:
         yield
     finally:

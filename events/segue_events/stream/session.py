@@ -27,6 +27,7 @@ __all__ = ("Channel", "Disconnected", "Session")
 
 Talk: TypeAlias = Callable[[], Awaitable[wire.Bye | None]]
 Screen: TypeAlias = Callable[[Sequence[Event]], None]
+Pace: TypeAlias = Callable[[], Awaitable[None]]
 
 _CLOSED = "The journal was closed; connect again."
 
@@ -55,16 +56,24 @@ class Session:
     """The server's side of one connection; `frames` is shared by all sessions of a server.
 
     `screen` is handed each batch before it is published, and raises WireError for what this client may not publish.
+    `pace` is awaited before each frame of events: what is committed meanwhile goes into the same frame.
     """
 
     def __init__(
-        self, bus: Bus, channel: Channel, frames: FrameCache, limits: Limits, screen: Screen | None = None
+        self,
+        bus: Bus,
+        channel: Channel,
+        frames: FrameCache,
+        limits: Limits,
+        screen: Screen | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._bus = bus
         self._channel = channel
         self._frames = frames
         self._limits = limits
         self._screen = screen
+        self._pace = pace
         self._cursor: Cursor | None = None
 
     @property
@@ -192,8 +201,14 @@ class Session:
             return self._farewell(CloseCode.RESTARTING, _CLOSED)
 
     async def _next_frames(self, subscription: Subscription, sent: int) -> list[Frame]:
+        batch: list[Event] = []
         with anyio.move_on_after(self._limits.mark_seconds):
-            return self._frames.frames(subscription.filter, await anext(subscription))
+            batch = await anext(subscription)
+        if batch and self._pace is not None:
+            await self._pace()
+            batch = [*batch, *subscription.waiting()]
+        if batch:
+            return self._frames.frames(subscription.filter, batch)
         # Nothing wanted came for long. The client learns how far it has come, lest retention overtake its cursor.
         reached = subscription.cursor.seq
         return [Frame(wire.encode(wire.Events(reached, [])), reached)] if reached > sent else []

@@ -71,6 +71,9 @@ class ServerSentEvents(Response):
                     events: list[Event] = []
                     with anyio.move_on_after(self._streams.limits.mark_seconds):
                         events = await anext(subscription)
+                    if events:
+                        await self._streams.pace()
+                        events = [*events, *subscription.waiting()]
                     cursor = subscription.cursor
                     yield b"".join(_event(event, cursor) for event in events) or _ALIVE
         except StopAsyncIteration:

@@ -1,5 +1,6 @@
 """Streams: the live connections of one server: what they share, how many there are, and their common end."""
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -14,6 +15,11 @@ __all__ = ("Streams",)
 
 # The largest message of a client: one event that does not fit with others; clients send the rest in smaller ones.
 _MAX_MESSAGE = 16 * 1024 * 1024
+# So many at a time: each engine has two, each page one.
+_CLIENTS = 4_000
+# What it costs to send one frame, in seconds, and the shortest wait that is worth it.
+_COST = 60e-6
+_LEAST = 1e-3
 # What batches are cut to on their way out.
 _MAX_FRAME = 1024 * 1024
 
@@ -23,14 +29,33 @@ class Streams:
 
     def __init__(self, bus: Bus, limits: Limits | None = None) -> None:
         self.bus = bus
-        self.limits = limits or Limits(max_frame=_MAX_MESSAGE)
+        self.limits = limits or Limits(max_frame=_MAX_MESSAGE, clients=_CLIENTS)
         self.frames = FrameCache(_MAX_FRAME)
         self._open: set[anyio.CancelScope] = set()
         self._changed = anyio.Event()
+        self._tick: asyncio.Event | None = None
         self._stopping = False
 
     def __len__(self) -> int:
         return len(self._open)
+
+    async def pace(self) -> None:
+        """Wait as long as it takes to send a frame to each client, all of them for the same moment.
+
+        So a crowd is sent fewer and larger frames, and the same ones: else each commit would cost a frame for each.
+        """
+        seconds = len(self._open) * _COST
+        if seconds < _LEAST:
+            return
+        if self._tick is None:
+            self._tick = asyncio.Event()
+            asyncio.get_running_loop().call_later(seconds, self._next)
+        await self._tick.wait()
+
+    def _next(self) -> None:
+        if self._tick is not None:
+            self._tick.set()
+            self._tick = None
 
     @contextmanager
     def admitted(self) -> Generator[anyio.CancelScope]:

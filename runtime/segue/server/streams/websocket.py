@@ -52,7 +52,8 @@ async def converse(websocket: WebSocket, caller: Caller, streams: Streams, scope
     """Have a stream's conversation with a client from its hello to the bye; cancelling the scope says goodbye."""
     await websocket.accept()
     channel = AsgiChannel(websocket, streams.limits.max_frame)
-    session = Session(streams.bus, channel, streams.frames, streams.limits, screen_of(streams.bus, caller))
+    screen = screen_of(streams.bus, caller)
+    session = Session(streams.bus, channel, streams.frames, streams.limits, screen, streams.pace)
     bye = None
     with scope:
         bye = await session.run(None)
