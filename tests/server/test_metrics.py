@@ -5,10 +5,12 @@ import re
 from starlette.types import Message, Receive, Scope, Send
 
 from segue import states
+from segue.api.alerts import Notifications, Rules
 from segue.server.metrics import Family, Measured, Meters, Sample, exposition
+from segue_events import Event
 from segue_events.testing import FakeClock
 
-from .conftest import Server
+from .conftest import Server, structs
 
 LINE = re.compile(r'([a-z_]+)(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? (-?\d+(\.\d+)?(e-?\d+)?)')
 
@@ -102,3 +104,39 @@ async def test_settings_are_told_with_their_source_and_without_secrets(server: S
         "secret": False,
     }
     assert items["api_key"]["value"] is None
+
+
+async def test_what_was_told_is_listed_the_latest_first(server: Server) -> None:
+    about = {"message": "m1", "target": "ops", "rule": "failures", "title": "etl failed"}
+    await server.record(
+        Event(kind="notification.queued", payload=about, occurred=10),
+        Event(kind="notification.failed", payload={**about, "attempt": 1, "reason": "away", "next": 90}, occurred=20),
+        Event(kind="notification.sent", payload={**about, "target": "other", "attempt": 1}, occurred=30),
+    )
+
+    items = structs(Notifications, await server.get("/notifications")).items
+    to_ops = structs(Notifications, await server.get("/notifications", target="ops", limit=1)).items
+
+    assert [(item.target, item.outcome, item.attempt) for item in items] == [
+        ("other", "sent", 1),
+        ("ops", "failed", 1),
+        ("ops", "queued", 0),
+    ]
+    assert [(item.reason, item.next) for item in to_ops] == [("away", "1970-01-01T00:00:00.000090Z")]
+
+
+async def test_rules_are_told_and_where_messages_go_is_not(server: Server) -> None:
+    file = server.wiring.loaded.settings.notify_file
+    file.write_text(
+        "targets: {ops: 'webhook+https://192.0.2.7/t0ken'}\n"
+        "rules: {nightly: {when: {type: reactive, on: {kinds: [flow-run.failed]}}, severity: warning}}\n"
+    )
+
+    answer = await server.get("/rules")
+    found = structs(Rules, answer)
+
+    assert [(target.name, target.place) for target in found.targets] == [("ops", str(file))]
+    assert [(rule.name, rule.severity, rule.when["on"]["kinds"]) for rule in found.rules] == [
+        ("nightly", "warning", ["flow-run.failed"])
+    ]
+    assert "t0ken" not in str(answer)

@@ -5,6 +5,7 @@ Each module has a table of its own; a new one is added to the list here.
 
 from segue.server.routes import (
     admin,
+    alerts,
     documents,
     events,
     flow_run,
@@ -33,5 +34,6 @@ TABLE: tuple[Route, ...] = (
     *stream.ROUTES,
     *login.ROUTES,
     *keys.ROUTES,
+    *alerts.ROUTES,
     *admin.ROUTES,
 )
