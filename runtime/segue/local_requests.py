@@ -7,7 +7,8 @@ from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 from segue.host import Host
-from segue.requests import CANCEL, Heard, Requests
+from segue.requests import Heard, Requests
+from segue.run_events import FLOW_RUN_CANCEL_REQUESTED
 from segue_events import Filter, JournalError
 
 # Seconds between two looks. A subscription to the bus would read all that other processes write, only to find this.
@@ -50,7 +51,7 @@ class LocalRequests:
     async def _look(self, seq: int) -> int:
         journal = self._host.journal
         head = (await journal.head()).seq
-        while head > seq and (found := await journal.read(seq, Filter(kinds=(CANCEL,)))):
+        while head > seq and (found := await journal.read(seq, Filter(kinds=(FLOW_RUN_CANCEL_REQUESTED,)))):
             for event in found:
                 self._requests.tell(event)
             seq = found[-1].seq

@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
+from segue.run_events import FLOW_RUN_CANCEL_REQUESTED
 from segue_events import Event
-
-CANCEL = "flow-run.cancel-requested"
 
 
 class Request(NamedTuple):
@@ -53,7 +52,7 @@ class Requests:
         """Hand on what an event asks for, if it is for one of these runs and was not handed on before."""
         with self._lock:
             heard = self._heard.get(event.run)
-            if event.kind != CANCEL or heard is None or event.seq <= self._last.get(event.run, 0):
+            if event.kind != FLOW_RUN_CANCEL_REQUESTED or heard is None or event.seq <= self._last.get(event.run, 0):
                 return
             self._last[event.run] = event.seq
         heard(Request(str(event.payload.get("by") or ""), str(event.payload.get("reason") or "")))

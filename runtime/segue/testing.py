@@ -14,8 +14,8 @@ import msgspec
 from segue import host
 from segue.engine.world import use_backend
 from segue.records import CacheEntry
-from segue.requests import CANCEL, Heard, Requests
-from segue.run_events import STATE_TYPES, state_of
+from segue.requests import Heard, Requests
+from segue.run_events import STATE_TYPES, flow_run_cancel_requested, state_of
 from segue.settings import temporary_settings
 from segue.states import StateType
 from segue.transitions import refusal
@@ -115,7 +115,7 @@ class Harness:
     def cancel(self, name: str, by: str = "somebody", reason: str = "") -> None:
         """Ask the last run of this name, or of the flow of this name, to stop."""
         run = self.id_of(name)
-        self.backend.publish(Event(kind=CANCEL, run=run, subject=run, payload={"by": by, "reason": reason}))
+        self.backend.publish(flow_run_cancel_requested(run, by, reason, self.clock.now_us()))
 
     def log(self) -> list[str]:
         """Return the logged lines."""

@@ -18,7 +18,8 @@ from segue.backend import Backend
 from segue.far.link import Link
 from segue.host import Host
 from segue.local_backend import LocalBackend
-from segue.requests import CANCEL, Request
+from segue.requests import Request
+from segue.run_events import FLOW_RUN_CANCEL_REQUESTED
 from segue.server.app import create_app
 from segue.server.wiring import wired
 from segue.settings import Settings, load_settings
@@ -201,8 +202,10 @@ async def test_a_run_hears_what_somebody_else_asks_of_it(subject: Subject) -> No
     subject.backend.heed(run, lambda request: loop.call_soon_threadsafe(heard.put_nowait, request))
     subject.backend.publish(Event(kind="flow-run.pending", run=run, subject=run, payload={"flow": "f", "name": "n"}))
     await asyncio.wrap_future(subject.backend.flush())
-    await subject.elsewhere(Event(kind=CANCEL, run=new_id(), payload={}))
-    await subject.elsewhere(Event(kind=CANCEL, run=run, subject=run, payload={"by": "ann", "reason": "why"}))
+    await subject.elsewhere(Event(kind=FLOW_RUN_CANCEL_REQUESTED, run=new_id(), payload={}))
+    await subject.elsewhere(
+        Event(kind=FLOW_RUN_CANCEL_REQUESTED, run=run, subject=run, payload={"by": "ann", "reason": "why"})
+    )
     assert await heard.get() == Request("ann", "why")
     subject.backend.forget(run)
     assert heard.empty()

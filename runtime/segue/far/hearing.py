@@ -7,7 +7,8 @@ from segue.client.asynchronous import AsyncClient
 from segue.client.exchange import Address
 from segue.client.failures import ApiError, RequestRefused
 from segue.client.lines import AnyReader
-from segue.requests import CANCEL, Requests
+from segue.requests import Requests
+from segue.run_events import FLOW_RUN_CANCEL_REQUESTED
 from segue_events import Clock, CursorReset, Event, Filter, StreamError
 
 __all__ = ("listen", "look_out")
@@ -24,7 +25,9 @@ async def listen(requests: Requests, address: Address, place: str, clock: Clock)
     """Hand on the requests that come after this place, for ever."""
     while True:
         try:
-            async with AnyReader(address, filter=Filter(kinds=(CANCEL,)), after=place, clock=clock) as reader:
+            async with AnyReader(
+                address, filter=Filter(kinds=(FLOW_RUN_CANCEL_REQUESTED,)), after=place, clock=clock
+            ) as reader:
                 async for batch in reader:
                     _tell(requests, batch)
                     place = str(reader.cursor)
@@ -43,7 +46,7 @@ async def look_out(requests: Requests, client: AsyncClient, place: str, clock: C
         if not len(requests):
             continue
         try:
-            batch = await client.ask(asks.poll(place, 0, kinds=(CANCEL,)))
+            batch = await client.ask(asks.poll(place, 0, kinds=(FLOW_RUN_CANCEL_REQUESTED,)))
         except RequestRefused as error:
             place = "start" if error.status == 410 else place
         except ApiError:
