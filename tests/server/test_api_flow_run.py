@@ -103,6 +103,14 @@ async def test_a_log_is_downloaded_whole(server: Server) -> None:
     assert run.id in answer.headers["content-disposition"]
 
 
+async def test_the_log_of_a_task_run_that_is_not_there_is_a_404_also_as_a_file(server: Server) -> None:
+    run = await server.flow_run()
+
+    answer = await server.client.get(f"/api/flow-runs/{run.id}/logs?download=1&task_run=nobody")
+
+    assert answer.status_code == 404
+
+
 async def test_a_task_run_is_found_by_the_beginning_of_its_id_but_not_by_name(server: Server) -> None:
     run = await server.flow_run()
     task = await server.task_run(run.id, states.Completed(data=[1], occurred=30))
@@ -169,5 +177,5 @@ async def test_a_request_repeated_under_its_key_is_done_once(server: Server) -> 
     other = await server.client.post(path, json={"reason": "y"}, headers=key)
 
     assert (second.status_code, second.json()) == (first.status_code, first.json())
-    assert other.status_code == 422
+    assert other.status_code == 409
     assert len((await server.get("/events", kinds="*.cancel-requested"))["items"]) == 1

@@ -194,6 +194,8 @@ async def test_log_lines_of_all_runs_are_searched_from_the_newest(server: Server
         ("/flow-runs", {"type": ["FAILED", "failed"]}, "query.type[1]"),
         ("/flow-runs", {"since": "yesterday"}, "query.since"),
         ("/flow-runs", {"since": "2026-01-01T00:00:00"}, "query.since"),
+        ("/flow-runs", {"since": "0.5"}, "query.since"),
+        ("/flow-runs", {"until": "null"}, "query.until"),
         ("/flow-runs", {"sort": ["created", "started"]}, "query.sort"),
         ("/flow-runs", {"tag": ["x"] * 51}, "query.tag"),
         ("/flow-runs", {"search": "x" * 501}, "query.search"),

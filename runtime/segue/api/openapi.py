@@ -71,7 +71,10 @@ def _operation(route: Described, path: str, by_type: Mapping[str, Any], componen
     if route.scope is not None:
         operation["x-scope"] = str(route.scope.name).lower()
     if route.body is not None:
-        operation["requestBody"] = {"content": {_JSON: {"schema": by_type[repr(route.body)]}}}
+        operation["requestBody"] = {
+            "required": any(field.required for field in msgspec.structs.fields(route.body)),
+            "content": {_JSON: {"schema": by_type[repr(route.body)]}},
+        }
     return operation
 
 
@@ -120,12 +123,12 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_headers(route: Described) -> list[dict[str, Any]]:
-    text = {"type": "string", "maxLength": 200, "minLength": 1}
-    headers: list[tuple[str, str]] = []
+    schema: dict[str, Any]
     if route.method == "POST":
-        headers.append(("Idempotency-Key", "The same request under the same key is done once, within 24 hours."))
-    if route.tag is not None:
-        headers.append(("If-None-Match", "The ETag of the answer that the client has."))
-    return [
-        {"name": name, "in": "header", "required": False, "schema": text, "description": why} for name, why in headers
-    ]
+        name, schema = "Idempotency-Key", {"type": "string", "minLength": 1, "maxLength": 200}
+        why = "The same request under the same key is done once, within 24 hours."
+    elif route.tag is not None:
+        name, schema, why = "If-None-Match", {"type": "string"}, "The ETag of the answer that the client has."
+    else:
+        return []
+    return [{"name": name, "in": "header", "required": False, "schema": schema, "description": why}]

@@ -33,7 +33,8 @@ def create_app(wiring: Wiring, table: Sequence[Route] = TABLE) -> Starlette:
         by_path.setdefault(route.path, {})[route.method] = route
     answers = Answers(wiring.clock)
     routes: list[BaseRoute] = []
-    for path, methods in by_path.items():
+    # Whole paths before those with a part that may be anything.
+    for path, methods in sorted(by_path.items(), key=lambda item: "{" in item[0]):
         taken = [method for method in methods if method != WEBSOCKET]
         if taken:
             routes.append(HttpRoute(path, _Endpoint(wiring, methods, answers).http, methods=taken))

@@ -58,7 +58,7 @@ class Answers:
         if kept is None:
             return await self._first(place, digest, work)
         if kept.digest != digest:
-            raise Problem(422, "This Idempotency-Key was used for another request; take a new one for each.")
+            raise Problem(409, "This Idempotency-Key was used for another request; take a new one for each.")
         # The first one may still be under way, and if it is given up, this one is not.
         return _copy(await asyncio.shield(kept.done))
 

@@ -2,9 +2,10 @@
 
 import logging
 import re
+import types
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Annotated, Any, NamedTuple, get_origin
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 from starlette.datastructures import QueryParams
@@ -20,6 +21,8 @@ __all__ = (
     "Limit",
     "ManyLimit",
     "Moment",
+    "Place",
+    "Seq",
     "Text",
     "Texts",
     "body_of",
@@ -36,6 +39,9 @@ ManyLimit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="How many at 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Text = Annotated[str, msgspec.Meta(max_length=500)]
 Texts = Annotated[tuple[Text, ...], msgspec.Meta(max_length=50)]
+# A place in the journal, or in a list that is sorted by a number; as `next` of a page has them.
+Seq = Annotated[str, msgspec.Meta(pattern=r"^(0|[1-9][0-9]{0,17})$")]
+Place = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,18}:", max_length=500)]
 # Few stars: with many, a pattern takes as long to try as its author wishes.
 Kinds = Annotated[
     tuple[Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[^*]*(\*[^*]*){0,3}$")], ...],
@@ -63,18 +69,29 @@ def microseconds(moment: datetime | None) -> int | None:
 class _Parameter(NamedTuple):
     type: Any
     is_many: bool
+    # A number is one although it is written as text; an instant is not a number of seconds.
+    is_strict: bool
 
 
 @cache
 def _parameters(kind: type[msgspec.Struct]) -> dict[str, _Parameter]:
-    return {
-        field.encode_name: _Parameter(field.type, get_origin(_stripped(field.type)) is tuple)
-        for field in msgspec.structs.fields(kind)
-    }
+    return {field.encode_name: _parameter(_given(field.type)) for field in msgspec.structs.fields(kind)}
+
+
+def _parameter(kind: Any) -> _Parameter:
+    plain = _stripped(kind)
+    return _Parameter(kind, is_many=get_origin(plain) is tuple, is_strict=plain is datetime)
 
 
 def _stripped(kind: Any) -> Any:
     return kind.__origin__ if get_origin(kind) is Annotated else kind
+
+
+def _given(kind: Any) -> Any:
+    """Return the type of what is given, if it is: that it may be None too is for when it is not."""
+    options = [option for option in get_args(kind) if option is not types.NoneType]
+    is_optional = get_origin(kind) in (Union, types.UnionType) and len(options) == 1
+    return options[0] if is_optional else kind
 
 
 def query_of(given: QueryParams, kind: type[msgspec.Struct]) -> Any:
@@ -93,7 +110,8 @@ def query_of(given: QueryParams, kind: type[msgspec.Struct]) -> Any:
             errors.append(WrongField(f"query.{name}", f"It is given {len(texts)} times; give it once."))
             continue
         try:
-            values[name] = msgspec.convert(texts if parameter.is_many else texts[0], parameter.type, strict=False)
+            value = texts if parameter.is_many else texts[0]
+            values[name] = msgspec.convert(value, parameter.type, strict=parameter.is_strict)
         except msgspec.ValidationError as error:
             errors.append(_wrong_field(f"query.{name}", error))
     if errors:

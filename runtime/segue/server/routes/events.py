@@ -1,6 +1,6 @@
 """Routes of events: what the journal holds, a page at a time."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -9,30 +9,35 @@ from segue.server.access import Scope
 from segue.server.bodies import event_body
 from segue.server.etags import by_head
 from segue.server.paging import cursors, page_of
-from segue.server.problems import wrong
-from segue.server.queries import Kinds, ManyLimit, Moment, Text, Texts, microseconds
+from segue.server.queries import Kinds, ManyLimit, Moment, Seq, Texts, microseconds
 from segue.server.routing import Call, Route
-from segue.store.cursors import NotACursor, number_in
 from segue.store.events import Part
-from segue_events import Cursor, CursorError, Filter
+from segue_events import Filter
 
 __all__ = ("ROUTES", "EventsOfRunQuery", "PartQuery")
+
+
+After = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^([^:]+:[0-9]{1,18}:)?(0|[1-9][0-9]{0,17})$",
+        max_length=500,
+        description="A seq, such as 17, or a cursor of the stream.",
+    ),
+]
 
 
 class PartQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which part of the journal: behind the seq `after`, from which end, and how many."""
 
-    after: Text = "0"
+    after: After = "0"
     order: Literal["asc", "desc"] = "asc"
     limit: ManyLimit = 200
-    cursor: Text | None = None
+    cursor: Seq | None = None
 
     def part(self) -> Part:
-        """Return what the store is asked; raises Problem for an `after` that is neither a seq nor a cursor."""
-        try:
-            after = Cursor.parse(self.after).seq if ":" in self.after else number_in(self.after)
-        except (CursorError, NotACursor):
-            raise wrong("query.after", "It is neither a seq, such as 17, nor a cursor of the stream.") from None
+        """Return what the store is asked."""
+        after = int(self.after.rpartition(":")[2])
         return Part(after, self.order == "desc", self.limit, self.cursor)
 
 

@@ -13,7 +13,7 @@ from segue.server.bodies import flow_run_body, flow_run_item
 from segue.server.etags import by_head, by_run
 from segue.server.paging import cursors, page_of
 from segue.server.problems import wrong
-from segue.server.queries import Limit, Moment, Text, Texts, microseconds
+from segue.server.queries import Limit, Moment, Place, Text, Texts, microseconds
 from segue.server.routing import Call, Route
 from segue.states import StateType
 from segue.store import FlowRunFilter, Store
@@ -57,7 +57,7 @@ class FlowRunsQuery(FlowRunQuery, frozen=True, kw_only=True):
 
     sort: Sort = "-created"
     limit: Limit = 50
-    cursor: Text | None = None
+    cursor: Place | None = None
 
 
 class HistoryQuery(FlowRunQuery, frozen=True, kw_only=True):

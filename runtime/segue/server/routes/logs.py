@@ -1,7 +1,7 @@
 """Routes of log lines: of one flow run, of all, and as a file."""
 
 from collections.abc import AsyncIterator
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from starlette.responses import Response, StreamingResponse
 
@@ -14,7 +14,7 @@ from segue.server.paging import cursors, page_of
 from segue.server.queries import Level, Text, level_in
 from segue.server.routes.events import PartQuery
 from segue.server.routing import Call, Route
-from segue.store import Page
+from segue.store import Page, Store
 from segue.store.events import Part
 
 __all__ = ("ROUTES",)
@@ -49,41 +49,48 @@ async def logs(call: Call[LogsQuery, Any]) -> types.Page[types.LogLineBody]:
 async def logs_of_run(call: Call[LogsOfRunQuery, Any]) -> types.Page[types.LogLineBody] | Response:
     """List the log lines of a flow run and its task runs, or stream them all as text."""
     run = await call.wiring.store.runs.flow_run(call.path("flow_run"))
+    log = _Log(call.wiring.store, run, await _task_run_id(call), call.query)
     if call.query.download or "text/plain" in call.request.headers.get("accept", ""):
-        headers = {"Content-Disposition": f'attachment; filename="flow-run-{run.id[:36]}.log"'}
-        safe = headers if run.id.isascii() and run.id.replace("-", "").isalnum() else {}
-        return StreamingResponse(_lines(call, run), 200, safe, "text/plain; charset=utf-8")
+        headers = {"Content-Disposition": f'attachment; filename="flow-run-{run.id}.log"'}
+        is_safe = run.id.isascii() and run.id.replace("-", "").isalnum()
+        return StreamingResponse(log.text(), 200, headers if is_safe else {}, "text/plain; charset=utf-8")
     with cursors():
-        page = await _page(call, run, call.query.part())
-    return page_of(page, log_line_body)
+        return page_of(await log.page(call.query.part()), log_line_body)
 
 
-async def _page(call: Call[LogsOfRunQuery, Any], run: FlowRun, part: Part) -> Page[LogLine]:
-    query, store = call.query, call.wiring.store
-    task_run_id = query.task_run
-    if task_run_id == "none":
-        task_run_id = ""
-    elif task_run_id is not None:
-        task_run_id = (await store.runs.task_run(task_run_id, by_name=False)).id
-    return await store.logs.page(
-        run.id, part, task_run_id=task_run_id, level=level_in(query.level), search=query.search
-    )
+async def _task_run_id(call: Call[LogsOfRunQuery, Any]) -> str | None:
+    wanted = call.query.task_run
+    if wanted is None or wanted == "none":
+        return None if wanted is None else ""
+    return (await call.wiring.store.runs.task_run(wanted, by_name=False)).id
 
 
-async def _lines(call: Call[LogsOfRunQuery, Any], run: FlowRun) -> AsyncIterator[str]:
-    """The whole log, some lines at a time: nothing grows with its length."""
-    part = Part(limit=_LINES_AT_ONCE)
-    # A line of the flow run's own has no task run.
-    names: dict[str, str] = {"": run.name}
-    while True:
-        page = await _page(call, run, part)
-        unknown = {line.task_run_id for line in page.items} - names.keys()
-        if unknown:
-            names.update(await call.wiring.store.runs.task_run_names(run.id, unknown))
-        yield "".join(log_line_text(line, names.get(line.task_run_id, line.task_run_id)) for line in page.items)
-        if page.next is None:
-            return
-        part = part._replace(cursor=page.next)
+class _Log(NamedTuple):
+    """The lines of a flow run that are wanted."""
+
+    store: Store
+    run: FlowRun
+    task_run_id: str | None
+    query: LogsOfRunQuery
+
+    async def page(self, part: Part) -> Page[LogLine]:
+        """Return some of them."""
+        level, search = level_in(self.query.level), self.query.search
+        return await self.store.logs.page(self.run.id, part, task_run_id=self.task_run_id, level=level, search=search)
+
+    async def text(self) -> AsyncIterator[str]:
+        """Yield all of them, some lines at a time: nothing grows with the length of the log."""
+        part = Part(limit=_LINES_AT_ONCE)
+        names: dict[str, str] = {"": self.run.name}
+        while True:
+            page = await self.page(part)
+            unknown = {line.task_run_id for line in page.items} - names.keys()
+            if unknown:
+                names.update(await self.store.runs.task_run_names(self.run.id, unknown))
+            yield "".join(log_line_text(line, names.get(line.task_run_id, line.task_run_id)) for line in page.items)
+            if page.next is None:
+                return
+            part = part._replace(cursor=page.next)
 
 
 READ = Scope.READ
