@@ -8,7 +8,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("events/segue_events", "notifiers/segue_notifiers", "runtime/segue")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__))
+# The page needs a browser, which not everybody has; where CI is set, its absence is a failure.
+PAGE = ROOT / "tests/page/conftest.py"
+TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if path not in (Path(__file__), PAGE))
 LINES = 450
 
 NOT_IN_SOURCES = {
