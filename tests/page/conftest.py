@@ -52,9 +52,15 @@ async def server() -> AsyncIterator[Server]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """All tests of the page run in one loop, since they share a browser."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """A browser of this test's own."""
+    """A browser, in which each test has cookies and pages of its own."""
     # Its sandbox is not to be had by root.
     arguments = [*ARGUMENTS, "--no-sandbox"] if os.geteuid() == 0 else ARGUMENTS
     async with async_playwright() as playwright:
@@ -108,6 +114,7 @@ async def tab(browser: Browser, server: Server) -> AsyncIterator[Tab]:
     tab = Tab(await context.new_page(), server)
     tab.watch()
     yield tab
+    await context.close()
     assert tab.wrong == []
 
 

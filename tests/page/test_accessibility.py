@@ -65,6 +65,7 @@ async def test_axe_finds_nothing(browser: Browser, server: Server, width: int, t
             for one in result["violations"]
             for node in one["nodes"]
         ]
+    await context.close()
 
     assert found == []
 
@@ -83,5 +84,6 @@ async def test_no_view_is_wider_than_a_narrow_screen(browser: Browser, server: S
             "Math.max(document.documentElement.scrollWidth, document.getElementById('main').scrollWidth) > innerWidth"
         ):
             wide.append(path)
+    await context.close()
 
     assert wide == []

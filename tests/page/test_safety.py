@@ -93,7 +93,9 @@ async def guarded(browser: Browser) -> AsyncIterator[Tab]:
     access = Authentication(KeysFile(loaded.settings.database), clock, required=True)
     parts = wired(loaded, clock, access=access, authentication=access, page=Files.load())
     async with parts as wiring, serving(wiring) as running:
-        yield Tab(await browser.new_page(), running)
+        context = await browser.new_context()
+        yield Tab(await context.new_page(), running)
+        await context.close()
 
 
 async def test_a_key_lets_in_and_logging_out_shuts_again(guarded: Tab) -> None:
