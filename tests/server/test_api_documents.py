@@ -1,5 +1,8 @@
 """The API's account of itself: versions, health, and the OpenAPI document."""
 
+import subprocess
+import sys
+
 from segue.server.routes import TABLE
 from segue.server.routing import WEBSOCKET
 from segue.version import __version__
@@ -10,6 +13,15 @@ from .conftest import Server
 async def test_every_answer_says_which_api_it_is(server: Server) -> None:
     for path in ("/api/version", "/api/nowhere", "/health"):
         assert (await server.client.get(path)).headers["segue-api"] == "1"
+
+
+def test_the_server_brings_nothing_that_runs_or_unpickles_what_users_wrote() -> None:
+    program = "import segue.server.app, sys; print(*sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    loaded = set(answer.stdout.split())
+    runs = {"segue.flows", "segue.tasks", "segue.engine", "segue.task_runners"}
+    assert loaded & (runs | {"cloudpickle", "pickle"}) == set()
 
 
 async def test_the_version_is_that_of_the_package(server: Server) -> None:
