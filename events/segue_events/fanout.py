@@ -37,6 +37,7 @@ class Fanout:
         self._subscriptions: list[Subscription] = []
         self._reading = asyncio.Lock()
         self._lookout: asyncio.Task[None] | None = None
+        self._ended = False
 
     def __len__(self) -> int:
         return len(self._subscriptions)
@@ -52,7 +53,8 @@ class Fanout:
         return self._position.seq
 
     def end(self) -> None:
-        """Let every subscription end."""
+        """Let every subscription end, also one that is about to join."""
+        self._ended = True
         for subscription in list(self._subscriptions):
             self.leave(subscription)
             subscription.end()
@@ -71,6 +73,9 @@ class Fanout:
                 self._position = msgspec.structs.replace(head, seq=max(head.seq, self._position.seq))
         # What is being read meanwhile may leave out what this subscription wants.
         async with self._reading:
+            if self._ended:
+                subscription.end()
+                return
             self._subscriptions.append(subscription)
         if self._lookout is None:
             self._lookout = asyncio.create_task(self._look_out(), name="bus-lookout")

@@ -229,3 +229,12 @@ async def test_all_that_waits_can_be_taken_as_one_batch() -> None:
         assert subscription.cursor.seq == 3
         assert subscription.statistics().held == 0
         assert subscription.waiting() == []
+
+
+async def test_a_subscription_that_begins_when_the_bus_has_ended_ends_at_once() -> None:
+    async with MemoryJournal() as journal:
+        async with Bus(journal) as bus:
+            pass
+        with anyio.fail_after(5):
+            async with bus.subscribe() as subscription:
+                assert [batch async for batch in subscription] == []
