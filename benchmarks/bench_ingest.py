@@ -145,6 +145,9 @@ class Counting(asyncio.Protocol):
         self._transport = transport
         transport.write(request.encode())
 
+    def leave(self) -> None:
+        self._transport.abort()
+
     def data_received(self, data: bytes) -> None:
         self.bytes += len(data)
         seen = self._end + data
@@ -171,6 +174,8 @@ async def crowd(url: str, subscribers: int, rate: int, seconds: float) -> dict[s
     found = await to_subscriber(url, rate, seconds)
     await asyncio.gather(*(client.over.wait() for client in clients))
     passed = time.perf_counter() - began
+    for client in clients:
+        client.leave()
     return {"subscribers": subscribers, "delivered_per_s": round(len(found) * subscribers / passed), **shown(found)}
 
 
