@@ -116,7 +116,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         tuple[str, ...], about("Pages elsewhere that may call a server, as https://example.org, set apart by blanks.")
     ] = ()
     server_max_body_bytes: Annotated[int, about("How long a request to a server may be, in bytes.", ge=1024)] = (
-        16_777_216
+        8_388_608
     )
     server_requests_per_second: Annotated[
         Seconds, about("How many requests a second a server takes of one caller, 0 for any number.")

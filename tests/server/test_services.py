@@ -193,8 +193,7 @@ async def test_an_event_that_claims_to_be_of_the_future_does_not_keep_the_others
 
 
 async def test_more_than_one_step_can_delete_goes_in_several(records: Records) -> None:
-    for _ in range(5):
-        await records.add(*(Event(kind="a.b", occurred=NOW - 50 * DAY) for _ in range(10_000)))
+    await records.add(*(Event(kind="a.b", occurred=NOW - 50 * DAY) for _ in range(2500)))
     await records.add(Event(kind="a.b", occurred=NOW))
     service = Retention(records.journal, records.bus, 30)
 
@@ -202,7 +201,7 @@ async def test_more_than_one_step_can_delete_goes_in_several(records: Records) -
     while await service.step(NOW) < 60:
         left.append((await records.journal.statistics()).events)
 
-    assert left == [30_001, 10_001]
+    assert left == [1501, 501]
     assert (await records.journal.statistics()).events == 1
 
 

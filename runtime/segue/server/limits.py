@@ -1,6 +1,7 @@
 """Limits: how long the head and the body of a request may be, and how long a client may take to send them."""
 
 import anyio
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from segue.server.problems import Problem, problem_response
@@ -39,16 +40,23 @@ class Limits:
             await problem_response(refusal)(scope, receive, send)
             return
         most = _MAX_STRANGERS_BODY if scope["path"] in self._strangers else self._max_body
-        await self._app(scope, _Bounded(receive, most, self._clock).receive, send)
+        await self._app(scope, _Bounded(receive, most, self._clock, _declared(scope)).receive, send)
+
+
+def _declared(scope: Scope) -> int:
+    """Return how long the body is to be; 0 where that is not said."""
+    text = Headers(scope=scope).get("content-length", "")
+    return int(text) if text.isdecimal() else 0
 
 
 class _Bounded:
     """The receiving end of one request."""
 
-    def __init__(self, receive: Receive, most: int, clock: Clock) -> None:
+    def __init__(self, receive: Receive, most: int, clock: Clock, declared: int) -> None:
         self._receive = receive
         self._most = most
         self._clock = clock
+        self._declared = declared
         self._taken = 0
         self._whole = False
 
@@ -57,13 +65,18 @@ class _Bounded:
         if self._whole:
             # What comes now is the client's farewell, and that has time.
             return await self._receive()
+        if self._declared > self._most:
+            raise self._too_long()
         message = await self._in_time()
         if message["type"] == "http.request":
             self._taken += len(message.get("body", b""))
             self._whole = not message.get("more_body", False)
         if self._taken > self._most:
-            raise Problem(413, f"The body is longer than {self._most:,} bytes; send it in parts.")
+            raise self._too_long()
         return message
+
+    def _too_long(self) -> Problem:
+        return Problem(413, f"The body is longer than {self._most:,} bytes; send it in parts.")
 
     async def _in_time(self) -> Message:
         message: Message | None = None

@@ -27,5 +27,6 @@ def set_up() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter(_FORM))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # It says in five lines what ours say in one.
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # It says in five lines what ours say in one, and something for each request that is none: whoever can reach the
+    # server could fill the disk with that.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
