@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import logging
 import os
-import platform
 import resource
 import signal
 import socket
@@ -142,7 +141,7 @@ def _check_exposed(settings: Settings, address: Address, keys: KeysFile) -> None
 def _housekeeping(wiring: Wiring) -> list[Service]:
     settings, journal, bus = wiring.loaded.settings, wiring.journal, wiring.bus
     return [
-        Leases(journal, bus, platform.node()),
+        Leases(journal, bus, os.uname().nodename),
         LateRuns(journal, bus, settings.server_late_seconds),
         Retention(journal, bus, settings.server_retention_days),
     ]

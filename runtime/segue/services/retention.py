@@ -11,8 +11,8 @@ __all__ = ("Retention",)
 
 # Seconds until the next step: while there is more to delete, and when there is not.
 _SOON, _LATER = 0.05, 3600.0
-# What one step deletes at most: with 1,000 events, a commit waits 18 ms for it in one of a hundred cases, with 20,000 it
-# is 100 ms; and 16,000 a second go all the same.
+# What one step deletes at most: with 1,000 events, a commit waits 18 ms for it in one of a hundred cases, with 20,000
+# 100 ms; and 16,000 a second go all the same.
 _RUNS, _EVENTS = 20, 1_000
 
 _DAY_US = 86_400 * 1_000_000
