@@ -136,8 +136,8 @@ class Fanout:
         chosen: dict[Filter | None, list[Event]] = {None: events}
         for subscription in self._subscriptions:
             wanted = subscription.filter
-            if wanted not in chosen:
-                chosen[wanted] = [event for event in events if wanted is None or wanted.matches(event)]
+            if wanted is not None and wanted not in chosen:
+                chosen[wanted] = wanted.select(events)
             subscription.offer(chosen[wanted], through)
 
     async def _look_out(self) -> None:

@@ -1,7 +1,7 @@
 """Filter: which events one wants; as a question to an event, and as a condition in SQL."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -41,6 +41,16 @@ class Filter(msgspec.Struct, frozen=True):
             return False
         return self.until is None or event.occurred < self.until
 
+    def select(self, events: Sequence[Event]) -> list[Event]:
+        """Return those of the events that are wanted; of a whole batch, each kind is looked at once."""
+        if not self.kinds:
+            return [event for event in events if self.matches(event)]
+        kinds = _Kinds.of(self.kinds)
+        wanted = {kind for kind in {event.kind for event in events} if kinds.wants(kind)}
+        if not wanted:
+            return []
+        return [event for event in events if event.kind in wanted and self.matches(event)]
+
     def where(self) -> tuple[str, list[Any]]:
         """Return the condition upon a row `event` of the journal's tables, and its parameters."""
         conditions: list[str] = []
@@ -56,8 +66,7 @@ class Filter(msgspec.Struct, frozen=True):
         if unwanted:
             add(f"event.kind NOT IN (SELECT number FROM event_kind WHERE {_globs(unwanted)})", map(_sql_glob, unwanted))
         if self.runs:
-            runs = f"SELECT number FROM event_run WHERE id IN ({_marks(self.runs)})"
-            add(f"event.run IN ({runs})", map(id_at_rest, self.runs))
+            add(_run_is(self.runs), map(id_at_rest, self.runs))
         if self.subjects:
             add(f"event.subject IN ({_marks(self.subjects)})", map(id_at_rest, self.subjects))
         if self.since is not None:
@@ -65,6 +74,12 @@ class Filter(msgspec.Struct, frozen=True):
         if self.until is not None:
             add("event.occurred < ?", [self.until])
         return " AND ".join(conditions) or "TRUE", parameters
+
+
+def _run_is(runs: tuple[str, ...]) -> str:
+    """The condition that an event is of one of the runs; of a single one, the index by run gives them in order."""
+    number = "SELECT number FROM event_run WHERE id"
+    return f"event.run = ({number} = ?)" if len(runs) == 1 else f"event.run IN ({number} IN ({_marks(runs)}))"
 
 
 class _Kinds:

@@ -36,6 +36,7 @@ def test_matching_is_what_sql_does(events: list[Event], filters: list[Filter]) -
                 for wanted in filters:
                     chosen = [event.seq for event in await journal.read(filter=wanted)]
                     assert chosen == [event.seq for event in events if wanted.matches(event)]
+                    assert chosen == [event.seq for event in wanted.select(events)]
 
     asyncio.run(compare())
 
