@@ -15,7 +15,7 @@ many of them share a frame. A connection goes like this:
 import hmac
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any, TypeAlias, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ from segue_events.journal import Cursor
 from segue_events.stream.failures import WireError
 
 __all__ = (
+    "MAX_ROWS",
     "VERSION",
     "Ack",
     "Bye",
@@ -49,6 +50,8 @@ __all__ = (
 
 VERSION = 1
 
+# More of them would hold up everybody else while they are committed; writers send fewer at a time.
+MAX_ROWS = 10_000
 _MAX_GLOBS = 100
 _MAX_STARS = 2
 
@@ -85,7 +88,7 @@ class Publish(msgspec.Struct, tag_field="type", tag="publish"):
 
     writer: str
     number: int
-    rows: list[Row]
+    rows: Annotated[list[Row], msgspec.Meta(max_length=MAX_ROWS)]
 
     def events(self) -> list[Event]:
         """The batch as events without a seq."""
