@@ -16,6 +16,7 @@ from segue.server.problems import Problem
 from segue.suggestions import did_you_mean
 
 __all__ = (
+    "END",
     "Kinds",
     "Level",
     "Limit",
@@ -39,8 +40,10 @@ ManyLimit = Annotated[int, msgspec.Meta(ge=1, le=1000, description="How many at 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Text = Annotated[str, msgspec.Meta(max_length=500)]
 Texts = Annotated[tuple[Text, ...], msgspec.Meta(max_length=50)]
+# Behind the end of a pattern: Python's `$` alone also takes a text with a line break behind it.
+END = r"$(?!\n)"
 # A place in the journal, or in a list that is sorted by a number; as `next` of a page has them.
-Seq = Annotated[str, msgspec.Meta(pattern=r"^(0|[1-9][0-9]{0,17})$")]
+Seq = Annotated[str, msgspec.Meta(pattern=rf"^(0|[1-9][0-9]{{0,17}}){END}")]
 Place = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,18}:", max_length=500)]
 # Few stars: with many, a pattern takes as long to try as its author wishes.
 Kinds = Annotated[
@@ -50,7 +53,7 @@ Kinds = Annotated[
 Level = Annotated[
     str,
     msgspec.Meta(
-        pattern="^(debug|info|warning|error|critical|[0-9]{1,3})$",
+        pattern=rf"^(debug|info|warning|error|critical|[0-9]{{1,3}}){END}",
         description="The least level: a name, or a number as logging has it.",
     ),
 ]

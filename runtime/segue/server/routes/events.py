@@ -9,7 +9,7 @@ from segue.server.access import Scope
 from segue.server.bodies import event_body
 from segue.server.etags import by_head
 from segue.server.paging import cursors, page_of
-from segue.server.queries import Kinds, ManyLimit, Moment, Seq, Texts, microseconds
+from segue.server.queries import END, Kinds, ManyLimit, Moment, Seq, Texts, microseconds
 from segue.server.routing import Call, Route
 from segue.store.events import Part
 from segue_events import Filter
@@ -20,7 +20,7 @@ __all__ = ("ROUTES", "EventsOfRunQuery", "PartQuery")
 After = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^([^:]+:[0-9]{1,18}:)?(0|[1-9][0-9]{0,17})$",
+        pattern=rf"^([^:]+:[0-9]{{1,18}}:)?(0|[1-9][0-9]{{0,17}}){END}",
         max_length=500,
         description="A seq, such as 17, or a cursor of the stream.",
     ),
