@@ -13,7 +13,8 @@ MAX_EVENTS = 5_000
 _Text = Annotated[str, msgspec.Meta(max_length=200)]
 
 
-class EventIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+# Without the garbage collector: it would look through a million of them again and again, and JSON has no cycles.
+class EventIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """An event for the journal.
 
     One whose `id` is in the journal already is not stored again; without an id it gets a new one each time it is sent.
