@@ -52,13 +52,13 @@ async def server() -> AsyncIterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def anyio_backend() -> str:
-    """All tests of the page run in one loop, since they share a browser."""
+    """The tests of a file run in one loop, since they share a browser; other files' tests have loops of their own."""
     return "asyncio"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
     """A browser, in which each test has cookies and pages of its own."""
     # Its sandbox is not to be had by root.

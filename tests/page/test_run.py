@@ -101,6 +101,7 @@ async def test_log_lines_are_followed_searched_and_coloured(tab: Tab, server: Se
     await tab.page.get_by_role("searchbox").fill("row")
     await tab.text("nothing of note").wait_for(state="detached")
 
+    await tab.page.locator("mark").nth(1).wait_for()
     assert await tab.page.locator("mark").all_inner_texts() == ["row", "row"]
 
 
