@@ -75,6 +75,8 @@ def main() -> int:
     environment = os.environ | {
         "SEGUE_HOME": str(HOME.absolute()),
         "SEGUE_NOTIFY_URLS": f"json://127.0.0.1:{neighbours.server_port}/alerts",
+        # The mailbox is on this machine, where messages may go only if that is said.
+        "SEGUE_NOTIFY_ALLOW_NETWORKS": "127.0.0.0/8",
         "NO_PROXY": "127.0.0.1",
     }
 
