@@ -5,6 +5,7 @@ Policies add up (`INPUTS + RUN_ID`) and leave inputs out (`INPUTS - "client"`). 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
@@ -60,7 +61,7 @@ Values = Mapping[str, Any]
 
 
 @dataclass
-class CachePolicy:
+class CachePolicy(ABC):
     """What a cached result depends on; a subclass says it by `compute_key`.
 
     `key_storage`, `isolation_level` ("READ_COMMITTED" or "SERIALIZABLE") and `lock_manager` say where the keys are
@@ -84,11 +85,11 @@ class CachePolicy:
         given = {"key_storage": key_storage, "lock_manager": lock_manager, "isolation_level": isolation_level}
         return replace(self, **{name: value for name, value in given.items() if value is not None})
 
+    @abstractmethod
     def compute_key(
         self, task_ctx: TaskContext, inputs: Values, flow_parameters: Values | None, **kwargs: Any
     ) -> str | None:
         """Return the key of this run's result, or None for no caching; raises HashError if inputs have no hash."""
-        raise NotImplementedError
 
     def __add__(self, other: CachePolicy) -> CachePolicy:
         """Depend on what either of them depends on; NO_CACHE adds nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -23,7 +24,7 @@ _MAX_DEPTH = 8
 _types: dict[str, type[Serializer[Any]]] = {}
 
 
-class Serializer(Generic[D]):
+class Serializer(ABC, Generic[D]):
     """A way to write values as bytes; a subclass with a `type` of its own can be asked for by that name."""
 
     type: ClassVar[str]
@@ -34,13 +35,13 @@ class Serializer(Generic[D]):
             cls.type = f"{cls.__module__}.{cls.__qualname__}"
         _types[cls.type] = cls
 
+    @abstractmethod
     def dumps(self, obj: D) -> bytes:
         """Return the value as bytes; raises ResultNotSerializable if it cannot be written."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loads(self, blob: bytes) -> D:
         """Return the value that `dumps` wrote; may raise anything if the bytes are not from there."""
-        raise NotImplementedError
 
     def spec(self) -> dict[str, Any]:
         """Return the serializer's type and settings, as JSON values from which `resolve_serializer` makes it."""

@@ -17,6 +17,7 @@ import os
 import queue
 import signal
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterator
 from functools import cache
 from math import inf
@@ -83,7 +84,7 @@ def call_within(seconds: float | None, fn: Callable[[], T]) -> T:
     return value
 
 
-class _Limit:
+class _Limit(ABC):
     """One limit; `around` is the next outer one of its thread."""
 
     __slots__ = ("around", "deadline", "over", "told")
@@ -120,13 +121,13 @@ class _Limit:
         if self.deadline <= now:
             raise TimeLimitReached from (None if isinstance(error, Interrupted) else error)
 
+    @abstractmethod
     def open(self) -> None:
         """Set up the interruption."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """Take it down; may be done twice."""
-        raise NotImplementedError
 
 
 def _outwards(limit: _Limit | None) -> Iterator[_Limit]:

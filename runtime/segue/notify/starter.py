@@ -66,14 +66,13 @@ async def watch_events(bus: Bus, settings: Settings, look: float = LOOK) -> None
     sources = _sources(settings)
     try:
         while not ended:
-            _leave_folder(settings, sources)
-            watch = watch_of(settings, sources)
-            with anyio.move_on_after(look):
-                async with bus.subscribe(watch.filter, after=position) as events:
-                    try:
+            watch = _watch(settings, sources)
+            # One subscription for as long as it lasts: a bus looks often for what others commit when one begins.
+            async with bus.subscribe(watch.filter, after=position) as events:
+                while not ended and watch == _watch(settings, sources):
+                    with anyio.move_on_after(look):
                         ended = await _follow(events, settings, sources, watch)
-                    finally:
-                        position = events.cursor
+                position = events.cursor
     except EventsError as error:
         warn_once(f"Nobody is told of failures from now on: {error}")
 
@@ -106,6 +105,12 @@ def _folder() -> Path:
     except FileNotFoundError:
         # Somebody has deleted it; then it holds no rules either.
         return Path("/")
+
+
+def _watch(settings: Settings, sources: Sources) -> Watch:
+    """What is to be watched by now; the notifier is told of the folder's rules too."""
+    _leave_folder(settings, sources)
+    return watch_of(settings, sources)
 
 
 def _leave_folder(settings: Settings, sources: Sources) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -34,7 +35,7 @@ class Job(Protocol):
         ...
 
 
-class TaskRunner:
+class TaskRunner(ABC):
     """Base of task runners: a context manager that is open while its flow runs.
 
     `start` has jobs executed in this process; `ship` says how a job's function is called, where that is not here.
@@ -49,13 +50,13 @@ class TaskRunner:
         """The runner's name, for people."""
         return type(self).__name__.removesuffix("TaskRunner").lower()
 
+    @abstractmethod
     def start(self, job: Job) -> None:
         """Have `job.execute()` called once, soon, in another thread.
 
         It must not block, and may be called in any thread: a job is started where the last run it depends on ended.
         If it raises, it must not have the job executed later: the job's run ends as crashed, by that exception.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say how it starts a job.")
 
     def ship(self) -> Callable[[Shipment], Any] | None:
         """Return how to have a job's function called in another process, or None to call it in this one.
@@ -69,5 +70,5 @@ class TaskRunner:
     def __enter__(self) -> TaskRunner:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:  # noqa: B027 - most hold nothing to give back
         pass
