@@ -45,11 +45,18 @@ class Bus:
     cannot be done. `publish` and `flush` may be called from any thread, all else in that loop.
 
     The writer takes up to `batch` events at a time, and begins no two commits within `linger` seconds unless somebody
-    waits for one. A commit that fails keeps its events and is tried again, with growing delays by `clock`.
+    waits for one. A commit that fails keeps its events and is tried again, with growing delays by `clock`. What other
+    processes commit is looked for at most once in `glance` seconds.
     """
 
     def __init__(
-        self, journal: Journal, clock: Clock | None = None, *, batch: int = 2048, linger: float = 0.001
+        self,
+        journal: Journal,
+        clock: Clock | None = None,
+        *,
+        batch: int = 2048,
+        linger: float = 0.001,
+        glance: float = 0.005,
     ) -> None:
         self._journal = journal
         self._clock = clock or SystemClock()
@@ -73,7 +80,7 @@ class Bus:
         self._last_commit = 0.0
         self._retry: asyncio.Future[None] | None = None
         self._news = asyncio.Event()
-        self._fanout = Fanout(journal)
+        self._fanout = Fanout(journal, glance)
 
     # --- for any thread ---
 

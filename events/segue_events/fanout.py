@@ -19,8 +19,9 @@ _LOGGER = logging.getLogger("segue_events.bus")
 # Events of one read of what other processes committed.
 _PAGE = 1000
 
-# Seconds between two looks for other processes' commits: a thousandth of the time since the last one, within bounds.
-_OFTEN, _RARELY = 0.005, 0.05
+# Seconds between two looks for other processes' commits: a thousandth of the time since the last one, within bounds, of
+# which this is the longer one.
+_RARELY = 0.05
 
 
 class Fanout:
@@ -28,11 +29,12 @@ class Fanout:
 
     A batch goes to all of them as it is, or filtered once for all that have the same filter. Batches follow one another
     in order of `seq` without a gap: where this process's commits are not next to one another, what lies between is read
-    from the journal.
+    from the journal. For what other processes commit, it looks at most once in `glance` seconds.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, glance: float) -> None:
         self._journal = journal
+        self._glance = glance
         self._position = Cursor("", 0, 0)
         self._subscriptions: list[Subscription] = []
         self._reading = asyncio.Lock()
@@ -144,7 +146,7 @@ class Fanout:
         """Look for the commits of other processes, as long as there are subscribers."""
         quiet = 0.0
         while True:
-            pause = min(max(quiet / 1000, _OFTEN), _RARELY)
+            pause = max(min(quiet / 1000, _RARELY), self._glance)
             await asyncio.sleep(pause)
             quiet += pause
             try:

@@ -55,5 +55,8 @@ async def _send(spool: DiskSpool, address: Address, clock: Clock, dial: Dial) ->
             _LOGGER.info("%d events that another process has left were sent to the server at %s.", count, address.url)
     finally:
         carrying.cancel()
-        await asyncio.wait([carrying])
-        spool.close()
+        try:
+            await asyncio.wait([carrying])
+        finally:
+            # Also when this is cancelled just then: else what was sent would stay on the disk, to be sent again.
+            spool.close()

@@ -37,6 +37,10 @@ JUST_BEFORE = 10_000_000
 # Seconds between two looks whether the configuration has changed.
 GLANCE = 0.5
 
+# Seconds between two looks for news. Each look reads anew what other processes' commits have changed, and takes a part
+# of the machine from the runs; nobody reads a message sooner than this.
+LOOK = 0.05
+
 
 class Telling(Protocol):
     """What `tell_and_unlock` needs of a tenure."""
@@ -170,7 +174,7 @@ async def opened(assignment: Assignment, clock: Clock, idle: float | None) -> As
     """A tenure upon the assignment's own journal."""
     settings = assignment.settings
     journal = SqliteJournal(settings.database, projections=[RunProjection()], synchronous=settings.durability.upper())
-    bus = Bus(journal, clock)
+    bus = Bus(journal, clock, glance=LOOK)
     stack = AsyncExitStack()
     try:
         # A signal may come at any time; a journal that is half opened or closed has threads that never end.
