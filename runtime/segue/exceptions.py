@@ -26,7 +26,15 @@
     ├── JournalNotRecorded        a run that ended, but is not (wholly) in the journal
     ├── FlowNotFound              no flow at this entrypoint
     ├── UnknownRun                no run with this id, prefix or name
-    └── AmbiguousRun              several runs with this prefix or name
+    ├── AmbiguousRun              several runs with this prefix or name
+    └── WorkError                 what is to be run cannot be as it was asked for
+        ├── InvalidWork           a deployment, schedule, pool, worker or limit that cannot work
+        ├── InvalidRun            parameters that do not fit the deployment's schema
+        ├── CannotRetry           a run that cannot be run again
+        ├── UnknownDeployment     no deployment with this name or id
+        ├── AmbiguousDeployment   several deployments that may be meant
+        ├── UnknownPool           no work pool of this name
+        └── UnknownLimit          no limit of this name
 
 Control flow, which `except Exception` must not swallow:
 
@@ -254,6 +262,41 @@ class AmbiguousRun(SegueError):
 
     def __reduce__(self) -> tuple[type, tuple[str, Sequence[str], bool]]:
         return type(self), (self.wanted, self.candidates, self.more)
+
+
+# --- deployments, pools, limits ---
+
+
+class WorkError(SegueError):
+    """What is to be run cannot be as it was asked for."""
+
+
+class InvalidWork(WorkError):
+    """A deployment, schedule, pool, worker or limit cannot work as it is described."""
+
+
+class InvalidRun(WorkError):
+    """The parameters of a run do not fit what its deployment's schema says."""
+
+
+class CannotRetry(WorkError):
+    """A run cannot be run again: it has not ended, or belongs to no deployment that is there."""
+
+
+class UnknownDeployment(WorkError):
+    """No deployment has this name or id."""
+
+
+class AmbiguousDeployment(WorkError):
+    """Several deployments may be meant by a name."""
+
+
+class UnknownPool(WorkError):
+    """No work pool has this name."""
+
+
+class UnknownLimit(WorkError):
+    """No concurrency limit has this name."""
 
 
 # --- control flow ---

@@ -1,0 +1,208 @@
+"""Work: deployments, their schedules, pools, queues and workers, limits, and what waits to be run.
+
+Instants are in microseconds since the epoch, spans in seconds. A document (a deployment, a pool, a limit) is replaced
+as a whole when it is saved.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+DEFAULT_QUEUE = "default"
+
+Catchup = Literal["skip", "latest", "all"]
+"""What becomes of instants that passed while nothing could be scheduled: none, the last, or all of them is run."""
+
+Overlap = Literal["allow", "skip", "queue", "cancel-running"]
+"""What becomes of a scheduled run while the one before has not ended."""
+
+Collision = Literal["enqueue", "cancel-new"]
+"""What becomes of a run whose deployment has as many as it may: it waits, or is cancelled."""
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When a deployment runs by itself: exactly one of `interval` (seconds), `cron` and `rrule`.
+
+    Intervals are counted from `anchor`. Times of day are those of `timezone` (an IANA name). `parameters` go before
+    the deployment's own. With `catchup` "all", at most `catchup_limit` runs are made up for. A run that cannot begin
+    within `max_lateness` is not begun. `jitter` delays each run by up to so much. `id` is unique in its deployment.
+    """
+
+    id: str
+    interval: float | None = None
+    anchor: int | None = None
+    cron: str | None = None
+    day_or: bool = True
+    rrule: str | None = None
+    timezone: str = "UTC"
+    active: bool = True
+    parameters: dict[str, Any] = {}
+    catchup: Catchup = "latest"
+    catchup_limit: int = 100
+    overlap: Overlap = "allow"
+    max_lateness: float | None = None
+    jitter: float = 0.0
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A flow that can be run elsewhere: where its code is, where it runs, and with what.
+
+    `entrypoint` is as `load_flow` takes it, seen from `path`, or from where `pull_steps` end. Without a `pool` it is
+    run by the process that serves it. `parameter_schema` is the JSON schema of its parameters, checked unless
+    `enforce_parameter_schema` is off. `concurrency_limit` bounds its runs at a time; with `concurrency_key`, a template
+    over the parameters such as "{customer}", the runs of each key. `job_variables` override the pool's.
+    """
+
+    id: str
+    name: str
+    flow_name: str
+    entrypoint: str
+    path: str = ""
+    pull_steps: tuple[dict[str, Any], ...] = ()
+    pool: str = ""
+    queue: str = DEFAULT_QUEUE
+    parameters: dict[str, Any] = {}
+    parameter_schema: dict[str, Any] = {}
+    enforce_parameter_schema: bool = True
+    tags: tuple[str, ...] = ()
+    description: str = ""
+    version: str = ""
+    job_variables: dict[str, Any] = {}
+    paused: bool = False
+    priority: int = 0
+    concurrency_limit: int | None = None
+    collision: Collision = "enqueue"
+    concurrency_key: str = ""
+    schedules: tuple[Schedule, ...] = ()
+    created: int = 0
+    updated: int = 0
+
+    @property
+    def full_name(self) -> str:
+        """The name people call it by: flow and deployment."""
+        return f"{self.flow_name}/{self.name}"
+
+
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is asked for when a deployment is to run, at `due` or at once.
+
+    `parameters` go before the deployment's own, and must fit its schema. Whoever asks with the same `key` means the
+    same run. `parent_id` is the run that asks.
+    """
+
+    deployment_id: str
+    parameters: dict[str, Any] = {}
+    due: int | None = None
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    key: str = ""
+    schedule_id: str = ""
+    parent_id: str = ""
+    priority: int | None = None
+    job_variables: dict[str, Any] = {}
+
+
+class WorkQueue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line in a pool; the lowest `priority` is served first. At most `limit` of its runs go at a time."""
+
+    name: str = DEFAULT_QUEUE
+    priority: int = 1
+    limit: int | None = None
+    paused: bool = False
+    description: str = ""
+
+
+class WorkPool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where runs wait for workers of one type; `job_variables` are what its runs are started with by default."""
+
+    name: str
+    type: str = "process"
+    description: str = ""
+    paused: bool = False
+    limit: int | None = None
+    job_variables: dict[str, Any] = {}
+    queues: tuple[WorkQueue, ...] = (WorkQueue(),)
+    created: int = 0
+    updated: int = 0
+
+
+class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A process that takes runs from a pool. It is lost once it was not `seen` for LEASE_SECONDS."""
+
+    id: str
+    name: str
+    pool: str
+    type: str = "process"
+    queues: tuple[str, ...] = ()
+    host: str = ""
+    pid: int = 0
+    limit: int | None = None
+    version: str = ""
+    started: int = 0
+    seen: int = 0
+    ended: int | None = None
+
+
+class WorkItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of a run that is to be started by a worker, or was.
+
+    `due` is when it may begin. `worker_id` holds it since `claimed`, for the `epoch`th time somebody does; "" while it
+    waits. `key` is the deployment's concurrency key for its parameters.
+    """
+
+    run_id: str
+    deployment_id: str
+    schedule_id: str = ""
+    pool: str = ""
+    queue: str = DEFAULT_QUEUE
+    due: int = 0
+    priority: int = 0
+    key: str = ""
+    worker_id: str = ""
+    epoch: int = 0
+    claimed: int | None = None
+    done: bool = False
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A run that a worker was given, with all that it takes to start it; `job_variables` are the pool's and its own."""
+
+    run_id: str
+    run_name: str
+    flow_name: str
+    parameters: dict[str, Any]
+    tags: tuple[str, ...]
+    epoch: int
+    due: int
+    deployment: Deployment
+    job_variables: dict[str, Any] = {}
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """So many slots under a name. With `refill` they come back by time alone, so many a second: a rate limit.
+
+    A `tag` limit bounds the task runs and flow runs that have this tag.
+    """
+
+    name: str
+    slots: int
+    tag: bool = False
+    refill: float | None = None
+    active: bool = True
+    created: int = 0
+    updated: int = 0
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Slots that somebody holds until `until`, unless it is renewed or released; `holder` is a run's id."""
+
+    id: str
+    limits: tuple[str, ...]
+    slots: int
+    holder: str
+    until: int
+    taken: int = 0
+
+
+LEASE_SECONDS = 30.0
+"""How long what is held lasts without a sign of life; whoever holds gives one three times as often."""
