@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from segue.document import read_yaml
 from segue.exceptions import SettingsError
-from segue.notify.document import read_yaml
 from segue.notify.entries import RULE, TARGET, Sort, read_entry, with_secrets
 from segue.notify.registrations import VALID, Alert, Found
 from segue.suggestions import did_you_mean

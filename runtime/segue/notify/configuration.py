@@ -8,9 +8,9 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
+from segue.document import edited_yaml, read_yaml
 from segue.exceptions import SettingsError
 from segue.notify.collection import Collection, read_text
-from segue.notify.document import edited_yaml, read_yaml
 from segue.notify.entries import RULE, TARGET, check_name, read_entry, with_secrets
 from segue.notify.registrations import Alert, Registrations
 from segue.notify.sources import Sources

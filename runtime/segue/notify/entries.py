@@ -6,8 +6,8 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 
+from segue.document import place_of
 from segue.exceptions import SettingsError
-from segue.notify.document import place_of
 from segue.notify.forms import rule_form, target_form
 from segue_notifiers.rules.rule import Rule
 from segue_notifiers.target import Target

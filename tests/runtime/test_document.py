@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from segue.document import MAX_BYTES, Place, edited_yaml, place_of, read_yaml
 from segue.exceptions import SettingsError
-from segue.notify.document import MAX_BYTES, Place, edited_yaml, place_of, read_yaml
 
 TEXT = """# Whom to tell.
 targets:
@@ -18,6 +18,16 @@ targets:
     tags: [a, b]
 # The end.
 """
+
+BELOW_A_VALUE = """deployments:
+-   name: c4n4ry
+    pool: c4n4ry
+        name: c4n4ry
+"""
+EXPLAINED = (
+    "`name:` stands below `pool`, which has a value on its own line already; write either the one line `pool: …`,"
+    r" or `pool:` with nothing after it and `name: …` below\."
+)
 
 
 def test_texts_stay_texts() -> None:
@@ -44,7 +54,11 @@ def test_an_empty_document_is_an_empty_mapping() -> None:
         ("a: \x00", r"f holds a character that YAML does not allow; write it as an escape\."),
         ("a: 2026-01-40", r"f holds a value that cannot be read \(ValueError\); quote it\."),
         ("a: 1\n---\nb: 2", r"f, line 2, column 1: .*"),
-        ("[c4n4ry]", r"f holds no mapping; it begins with `targets:` or `rules:`\."),
+        ("[c4n4ry]", r"f holds no mapping; write names and values, as in `name: value`\."),
+        ("a:\n\tb: 1", r"f, line 2, column 1: a tab stands where only blanks may; indent with blanks\."),
+        ("a: {{ $X }}", r"f, line 1, column 5: what begins with a brace is read as a mapping; quote it: '{{ … }}'\."),
+        (BELOW_A_VALUE, rf"f, line 4, column 13: {EXPLAINED}"),
+        (BELOW_A_VALUE.replace("c4n4ry", "'c4n4ry'"), rf"f, line 4, column 9: {EXPLAINED}"),
         ("a" * (MAX_BYTES + 1), r"f is longer than 1,048,576 characters; split it, or shorten it\."),
     ],
 )

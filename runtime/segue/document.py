@@ -4,6 +4,7 @@ YAML 1.2, so that "06:00" and "on" are text. Aliases are refused, since a few of
 the memory. No error repeats what the file holds: it may be a secret.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from io import StringIO
 from typing import Any, NamedTuple, cast
@@ -19,6 +20,9 @@ from segue.exceptions import SettingsError
 MAX_BYTES = 1_048_576
 
 Table = dict[str, Any]
+
+# A line that begins with a key, and what stands after it unless that opens a block.
+_KEY = re.compile(r"\s*(?:- +)*(?P<key>[\w.-]+):(?: +(?P<value>[^\s#&|>{[].*))?")
 
 
 class Place(NamedTuple):
@@ -85,7 +89,7 @@ def _guarded(text: str, name: str, load: Callable[[], Any]) -> Any:
         _refuse_aliases(text, name)
         return load()
     except MarkedYAMLError as error:
-        raise _marked(name, error) from None
+        raise _marked(name, error, text) from None
     except YAMLError:
         raise SettingsError(f"{name} holds a character that YAML does not allow; write it as an escape.") from None
     except RecursionError:
@@ -103,10 +107,31 @@ def _refuse_aliases(text: str, name: str) -> None:
             raise _mistake(name, mark, "aliases are not read; write out what they stand for")
 
 
-def _marked(name: str, error: Any) -> SettingsError:
-    twice = isinstance(error, DuplicateKeyError)  # whose own words repeat both values
-    problem = "a key stands there for the second time" if twice else error.problem
-    return _mistake(name, error.problem_mark or error.context_mark, problem)
+def _marked(name: str, error: Any, text: str) -> SettingsError:
+    mark = error.problem_mark or error.context_mark
+    if isinstance(error, DuplicateKeyError):  # whose own words repeat both values
+        return _mistake(name, mark, "a key stands there for the second time")
+    return _mistake(name, mark, _explained(error, mark, text) or error.problem)
+
+
+def _explained(error: Any, mark: Any, text: str) -> str | None:
+    """What a common mistake is and how it is written right; None for one that is not common."""
+    if mark is None:
+        return None
+    lines, row = text.splitlines(), int(mark.line)
+    if "found character '\\t'" in str(error.problem):
+        return "a tab stands where only blanks may; indent with blanks"
+    if error.problem == "found unhashable key":
+        return "what begins with a brace is read as a mapping; quote it: '{{ … }}'"
+    inner = _KEY.match(lines[row]) if row < len(lines) else None
+    above = _KEY.match(next((line for line in reversed(lines[:row]) if line.strip()), ""))
+    if inner and above and above["value"] and above.start("key") < inner.start("key"):
+        outer, name = above["key"], inner["key"]
+        return (
+            f"`{name}:` stands below `{outer}`, which has a value on its own line already; write either the one line"
+            f" `{outer}: …`, or `{outer}:` with nothing after it and `{name}: …` below"
+        )
+    return None
 
 
 def _mistake(name: str, mark: Any, problem: str | None) -> SettingsError:
@@ -118,7 +143,7 @@ def _table(document: object, name: str) -> Table:
     if document is None:
         return {}
     if not isinstance(document, dict):
-        raise SettingsError(f"{name} holds no mapping; it begins with `targets:` or `rules:`.")
+        raise SettingsError(f"{name} holds no mapping; write names and values, as in `name: value`.")
     return cast("Table", document)
 
 
