@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Generator
 from contextvars import ContextVar
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 from segue.backend import Backend
 from segue.definitions import FlowDefinition, TaskDefinition
@@ -14,6 +14,9 @@ from segue.exceptions import MissingContextError
 from segue.futures import TaskFuture
 from segue.records import FlowRun, TaskRun
 from segue.settings import Settings
+
+if TYPE_CHECKING:
+    from segue.records.work import Deployment
 
 
 class Children(Protocol):
@@ -42,6 +45,7 @@ class FlowRunContext:
         "breathed",
         "cancelled",
         "children",
+        "deployment",
         "flow",
         "flow_run",
         "log_prints",
@@ -58,6 +62,8 @@ class FlowRunContext:
         self.flow_run = flow_run
         self.world = world
         self.parent = parent
+        # What the run at the top was deployed as, if it was.
+        self.deployment: Deployment | None = None if above is None else above.deployment
         self.loop: asyncio.AbstractEventLoop | None = None
         self.children: Children | None = None
         # Why the run is to stop, once somebody has asked it to.

@@ -17,6 +17,7 @@ from segue import run_events, states
 from segue.canonical import digest_of_call
 from segue.context import FlowRunContext, current_run, current_tags, flow_context_of
 from segue.definitions import FlowDefinition
+from segue.engine.assignment import take_over
 from segue.engine.caching import Keeping, Kept, inline, keeping_of_flow
 from segue.engine.calls import Inside, RunCall
 from segue.engine.children import FlowChildren
@@ -97,7 +98,10 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
         self.stopping = Stopping(flow.kind.is_async)
         self.children: FlowChildren | None = None
         self.run = self._identified(flow_context_of(parent))
+        deployment = take_over(self.run) if parent is None else None
         self.context = FlowRunContext(flow, self.run, self.world, parent)
+        if deployment is not None:
+            self.context.deployment = deployment
 
     def _identified(self, above: FlowRunContext | None) -> FlowRun:
         """Make the run's record. A subflow's id follows from its parent and its step key: the same in every life."""

@@ -165,7 +165,11 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A run that a worker was given, with all that it takes to start it; `job_variables` are the pool's and its own."""
+    """A run that a worker was given, with all that it takes to start it; `job_variables` are the pool's and its own.
+
+    `attempts` is how many the run has had, if it is run again. `parent_id` and `root_id` are those of its record, ""
+    where it has none.
+    """
 
     run_id: str
     run_name: str
@@ -176,6 +180,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     due: int
     deployment: Deployment
     job_variables: dict[str, Any] = {}
+    attempts: int = 0
+    parent_id: str = ""
+    root_id: str = ""
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
