@@ -34,7 +34,9 @@
         ├── UnknownDeployment     no deployment with this name or id
         ├── AmbiguousDeployment   several deployments that may be meant
         ├── UnknownPool           no work pool of this name
-        └── UnknownLimit          no limit of this name
+        ├── UnknownLimit          no limit of this name
+        ├── InvalidProject        a project's files, or what they are to be deployed with, that cannot be read
+        └── StepFailed            a step to build, push or pull a project that did not succeed
 
 Control flow, which `except Exception` must not swallow:
 
@@ -297,6 +299,14 @@ class UnknownPool(WorkError):
 
 class UnknownLimit(WorkError):
     """No concurrency limit has this name."""
+
+
+class InvalidProject(WorkError):
+    """A project's files cannot be read, or do not say what is to be deployed."""
+
+
+class StepFailed(WorkError):
+    """A step that builds, pushes or pulls a project's code did not succeed."""
 
 
 # --- control flow ---
