@@ -80,6 +80,7 @@ def flow_run_pending(run: FlowRun, parameters: Any = None) -> Event:
         "root": run.root_id or run.id,
         "epoch": run.epoch,
         "pid": run.pid,
+        "host": run.host,
         "entrypoint": run.entrypoint,
     }
     payload.update((key, value) for key, value in given.items() if value)

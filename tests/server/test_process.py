@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,11 +19,12 @@ import pytest
 from websockets.asyncio.client import connect
 
 from segue import run_events, states
+from segue.client import AsyncClient
 from segue.projection import RunProjection
 from segue.records import FlowRun
 from segue.server.keys import KeysFile
 from segue.server.lock import Holder, ServerLock, ServerRuns, holder_of, stop_holder
-from segue_events import Event, SqliteJournal, SystemClock, new_id
+from segue_events import Event, Filter, SqliteJournal, SystemClock, new_id
 from segue_notifiers.testing import Receiver
 
 CLOCK = SystemClock()
@@ -255,6 +257,47 @@ async def test_when_a_key_was_last_used_is_written_down_at_the_latest_at_the_end
 
     [key] = KeysFile(database()).keys
     assert key.last_used is not None
+
+
+DESERTED = """
+import threading
+from segue import flow, task
+from segue.host import current_host
+from segue.runtime import flow_run, task_run
+from segue.settings import get_current_settings
+
+@task
+def wait():
+    current_host(get_current_settings()).bus.flush().result()
+    print(flow_run.id, task_run.id, flush=True)
+    threading.Event().wait()
+
+@flow
+def nightly():
+    wait()
+
+nightly()
+"""
+
+
+async def test_a_flow_whose_process_is_killed_has_crashed_and_the_reason_is_told(running: Holder) -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", DESERTED, stdout=asyncio.subprocess.PIPE)
+    assert process.stdout is not None
+    flow_run, task_run = (await process.stdout.readline()).decode().split()
+    process.kill()
+    await process.communicate()
+
+    crashed: dict[str, str] = {}
+    async with AsyncClient(f"{running.url}/api") as client:
+        with anyio.fail_after(30):
+            async with aclosing(client.stream(Filter(kinds=("*.crashed",)), "start")) as batches:
+                async for events in batches:
+                    crashed |= {event.subject: event.payload["message"] for event in events}
+                    if flow_run in crashed:
+                        break
+
+    reason = f"Its process {process.pid} on {os.uname().nodename} is gone."
+    assert crashed == {flow_run: reason, task_run: reason}
 
 
 async def publish(url: str, *events: Event) -> int:

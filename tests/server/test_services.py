@@ -44,15 +44,12 @@ class Records:
         self.bus.publish_many(events)
         await self.bus.flushed()
 
-    async def run(self, *path: State[Any], host: str | None = None, **more: Any) -> FlowRun:
+    async def run(self, *path: State[Any], **more: Any) -> FlowRun:
         """Record a flow run that goes through these states, a µs one after the other if they have no time."""
         known = {"id": new_id(), "name": "brave-otter", "flow_name": "etl", "created": NOW, **more}
         run = FlowRun(**{"root_id": known["id"], **known})
-        first = run_events.flow_run_pending(run)
-        if host is not None:
-            first.payload["host"] = host
         run.enter(states.Pending(occurred=run.created or 0))
-        events = [first]
+        events = [run_events.flow_run_pending(run)]
         for state in path:
             run.enter(state)
             events.append(run_events.flow_run_state(run, state))
@@ -288,6 +285,17 @@ async def test_what_lives_what_waits_what_ended_and_what_is_elsewhere_is_left_al
     await leases(records).step(NOW + 5)
 
     assert await records.journal.head() == head
+
+
+async def test_a_run_that_another_machine_has_taken_over_is_that_machines(records: Records) -> None:
+    run = await records.run(states.Running(occurred=NOW), pid=DEAD, host=HOST)
+    await leases(records).step(NOW + 5)
+    run.epoch, run.pid, run.host = 2, DEAD, "there"
+    await records.add(run_events.flow_run_pending(run), run_events.flow_run_state(run, states.Running(occurred=NOW)))
+
+    await leases(records).step(NOW + 10)
+
+    assert (await records.state(run)).type is StateType.RUNNING
 
 
 async def test_a_run_that_recorded_its_end_just_before_its_process_ended_has_not_crashed(records: Records) -> None:

@@ -48,6 +48,7 @@ from segue.task_runners import TaskRunner, ThreadPoolTaskRunner
 from segue_events import JournalError, new_id
 
 _random = SystemRandom()  # a forked process draws its own numbers
+_HOST = os.uname().nodename
 
 
 class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
@@ -129,6 +130,7 @@ class FlowCall(RunCall[FlowDefinition, FlowRunContext]):
             parent_id="" if self.parent is None else self.parent.run.id,
             root_id=root_id,
             pid=os.getpid(),
+            host=_HOST,
             entrypoint=flow.entrypoint,
         )
 

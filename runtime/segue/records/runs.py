@@ -76,7 +76,8 @@ class FlowRun(Run, kw_only=True, eq=False):
     """A flow run; `parent_id` is the flow run or task run it was called in.
 
     `root_id` is the flow run at the top, the run itself if it is that. `parameters` are as given within the run, and
-    in their JSON form when read from the journal.
+    in their JSON form when read from the journal. `host` is the name of the machine it was begun on, which
+    its event tells and no table keeps.
     """
 
     flow_name: str
@@ -84,6 +85,7 @@ class FlowRun(Run, kw_only=True, eq=False):
     parameters: dict[str, Any] = {}
     root_id: str = ""
     pid: int = 0
+    host: str = ""
     entrypoint: str = ""
 
     @property

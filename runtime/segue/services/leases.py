@@ -10,8 +10,7 @@ from segue.exceptions import UnknownRun
 from segue.projection import TYPE_CODES
 from segue.states import State, StateType
 from segue.store import Store
-from segue.store.source import event_at
-from segue_events import Bus, Event
+from segue_events import Bus, Event, Filter
 from segue_events.ids import id_in_memory
 from segue_events.journal.sqlite import SqliteJournal
 
@@ -24,12 +23,13 @@ _PAGE = 200
 # A paused run is nobody's: its process may have ended as it should.
 _HELD = (StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 _HELD_CODES = ", ".join(str(TYPE_CODES[kind]) for kind in _HELD)
+_BEGUN = run_events.FLOW_RUN_KINDS[StateType.PENDING]
 
 
 class _Lease(NamedTuple):
     run_id: str
     pid: int
-    first: int
+    epoch: int
 
 
 def is_alive(pid: int) -> bool:
@@ -62,31 +62,31 @@ class Leases:
         self._bus = bus
         self._host = host
         self._alive = alive
-        # Where runs were begun, by the seq of their first event: it is read once for each.
-        self._hosts: dict[int, str | None] = {}
+        # Where each process has begun its run: it is read once for each.
+        self._hosts: dict[_Lease, str] = {}
 
     async def step(self, now: int) -> float:
         """See Service."""
         leases = await self._leases()
         self._hosts = {
-            lease.first: self._hosts[lease.first] if lease.first in self._hosts else await self._begun_at(lease.first)
-            for lease in leases
+            lease: self._hosts[lease] if lease in self._hosts else await self._begun_at(lease) for lease in leases
         }
         for lease in leases:
-            if self._hosts[lease.first] == self._host and not self._alive(lease.pid):
+            if self._hosts[lease] == self._host and not self._alive(lease.pid):
                 await self._crash(lease, now)
         await self._bus.flushed()
         return _EVERY
 
     async def _leases(self) -> list[_Lease]:
         rows = await self._journal.query(
-            f"SELECT id, pid, first FROM flow_run WHERE type IN ({_HELD_CODES}) AND pid > 0 AND flow IS NOT NULL"
+            f"SELECT id, pid, epoch FROM flow_run WHERE type IN ({_HELD_CODES}) AND pid > 0 AND flow IS NOT NULL"
         )
-        return [_Lease(id_in_memory(run_id), pid, first) for run_id, pid, first in rows]
+        return [_Lease(id_in_memory(run_id), pid, epoch) for run_id, pid, epoch in rows]
 
-    async def _begun_at(self, seq: int) -> str | None:
-        event = await event_at(self._journal, seq)
-        return None if event is None else event.payload.get("host")
+    async def _begun_at(self, lease: _Lease) -> str:
+        # Whoever takes a run over says so with another such event.
+        begun = await self._journal.read(filter=Filter(kinds=(_BEGUN,), runs=(lease.run_id,)))
+        return next((event.payload["host"] for event in reversed(begun) if "host" in event.payload), "")
 
     async def _crash(self, lease: _Lease, now: int) -> None:
         # Read again: the process may have recorded the end of the run just before its own.
