@@ -27,6 +27,7 @@
     ├── FlowNotFound              no flow at this entrypoint
     ├── UnknownRun                no run with this id, prefix or name
     ├── AmbiguousRun              several runs with this prefix or name
+    ├── ServerError               a server that was asked something did not answer, or refused
     └── WorkError                 what is to be run cannot be as it was asked for
         ├── InvalidWork           a deployment, schedule, pool, worker or limit that cannot work
         ├── InvalidRun            parameters that do not fit the deployment's schema
@@ -264,6 +265,10 @@ class AmbiguousRun(SegueError):
 
     def __reduce__(self) -> tuple[type, tuple[str, Sequence[str], bool]]:
         return type(self), (self.wanted, self.candidates, self.more)
+
+
+class ServerError(SegueError):
+    """A server that was asked something did not answer, or refused; `segue.client` says which."""
 
 
 # --- deployments, pools, limits ---

@@ -183,7 +183,7 @@ class FlowRunItem(_RunItem, frozen=True, kw_only=True):
 
 
 class FlowRunBody(FlowRunItem, frozen=True, kw_only=True):
-    """A flow run with all that is known of it.
+    """A flow run with all that is known of it; `waiting_for` says why it has not begun, if it waits to be begun.
 
     `result` is canonical JSON, `stored_result` says where it is kept instead; both are null where it was not kept,
     and `has_result` tells that from a result that is null.
@@ -196,6 +196,7 @@ class FlowRunBody(FlowRunItem, frozen=True, kw_only=True):
     result: Any
     stored_result: dict[str, Any] | None
     error: ErrorBody | None
+    waiting_for: str | None = None
 
 
 class TaskRunItem(_RunItem, frozen=True, kw_only=True):

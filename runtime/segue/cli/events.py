@@ -12,11 +12,10 @@ from cyclopts import App, Parameter
 from segue.cli.arguments import OutputForm
 from segue.cli.errors import Usage
 from segue.cli.output import Cell, say, say_json
-from segue.cli.session import reading
-from segue.cli.tail import tail
+from segue.cli.runs import open_runs
 from segue.cli.text import clean_line, instant, iso
 from segue.cli.tree import STYLES
-from segue_events import Cursor, Event, Filter, Journal, SystemClock
+from segue_events import Cursor, Event, Filter
 
 __all__ = ("app",)
 
@@ -60,12 +59,13 @@ async def stream(
     """
     wanted = options or StreamOptions()
     left = wanted.most
-    async with reading() as (journal, store):
-        runs = () if wanted.run is None else ((await store.runs.flow_run(wanted.run)).id,)
-        cursor = await _begin(journal, wanted.from_ or ("" if wanted.follow else "start"))
-        chosen = Filter(kinds=tuple(wanted.kind or ()), runs=runs)
+    async with open_runs() as runs:
+        of_run = () if wanted.run is None else ((await runs.flow_run(wanted.run)).id,)
+        begin = wanted.from_ or ("" if wanted.follow else "start")
+        cursor = await runs.place("start" if begin == "0" else begin)
+        chosen = Filter(kinds=tuple(wanted.kind or ()), runs=of_run)
         try:
-            async with aclosing(tail(journal, chosen, cursor.seq, SystemClock())) as batches:
+            async with aclosing(runs.events(chosen, cursor)) as batches:
                 async for batch in batches:
                     for event in batch[:left]:
                         cursor = msgspec.structs.replace(cursor, seq=event.seq)
@@ -76,17 +76,6 @@ async def stream(
         finally:
             sys.stdout.flush()
             say(Cell(f"To go on from here: segue events stream --from {cursor}", "dim"), file=sys.stderr)
-
-
-async def _begin(journal: Journal, place: str) -> Cursor:
-    head = await journal.head()
-    if not place:
-        return head
-    if place in ("start", "0"):
-        return msgspec.structs.replace(head, seq=0)
-    cursor = Cursor.parse(place)
-    await journal.check_cursor(cursor)
-    return cursor
 
 
 def _show(event: Event, cursor: Cursor, output: str) -> None:

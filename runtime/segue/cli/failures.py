@@ -25,6 +25,7 @@ _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (exceptions.AmbiguousRun, ExitCode.USAGE),
     (exceptions.FlowNotFound, ExitCode.NOT_FOUND),
     (exceptions.UnknownRun, ExitCode.NOT_FOUND),
+    (exceptions.ServerError, ExitCode.UNREACHABLE),
     (exceptions.SettingsError, ExitCode.CONFIGURATION),
     (exceptions.JournalNotRecorded, ExitCode.JOURNAL),
     (exceptions.SegueError, ExitCode.RUN_FAILED),
@@ -33,6 +34,18 @@ _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (EventsError, ExitCode.JOURNAL),
     (NotifierError, ExitCode.CONFIGURATION),
 )
+
+# What a server calls the problem for which it refuses.
+_REFUSALS = {
+    "not-found": ExitCode.NOT_FOUND,
+    "unknown-run": ExitCode.NOT_FOUND,
+    "gone": ExitCode.NOT_FOUND,
+    "ambiguous-run": ExitCode.USAGE,
+    "unprocessable-entity": ExitCode.USAGE,
+    "unprocessable-content": ExitCode.USAGE,
+    "unauthorized": ExitCode.UNAUTHORIZED,
+    "forbidden": ExitCode.UNAUTHORIZED,
+}
 
 
 def report(error: Exception) -> ExitCode:
@@ -55,6 +68,9 @@ def explain(error: BaseException) -> tuple[str, ExitCode]:
     if isinstance(error, OSError):
         place = f": {error.filename}" if error.filename else ""
         return f"The operating system refuses: {error.strerror or error}{place}.", ExitCode.JOURNAL
+    refusal = getattr(error, "kind", "") if isinstance(error, exceptions.ServerError) else ""
+    if refusal:
+        return str(error), _REFUSALS.get(refusal, ExitCode.RUN_FAILED)
     for kind, code in _CODES:
         if isinstance(error, kind):
             return str(error), code

@@ -1,25 +1,26 @@
-"""segue flow-run: flow runs, listed, inspected, read, watched, deleted."""
+"""segue flow-run: flow runs, listed, inspected, read, watched, cancelled, deleted."""
 
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from segue.cli.arguments import Limit, OutputForm, RunName, StateNames
-from segue.cli.errors import Usage
+from segue.cli.errors import CommandFailed, Usage
 from segue.cli.exit_codes import ExitCode
 from segue.cli.forms import flow_run_fields, flow_run_json, history_json, say_history
 from segue.cli.listing import say_flow_runs, say_nothing
 from segue.cli.logs import LogOptions, say_logs
 from segue.cli.output import Cell, fields, say, say_json
-from segue.cli.session import NothingRecorded, reading, writing
-from segue.cli.states import state_filter, states_of
+from segue.cli.runs import open_runs
+from segue.cli.session import NothingRecorded
+from segue.cli.states import state_filter
 from segue.cli.watching import watch_run
 from segue.store import FlowRunFilter
 from segue_events import SystemClock
 
 __all__ = ("app",)
 
-app = App(name="flow-run", help="Flow runs: list, inspect, read logs, watch, delete.", help_epilogue="")
+app = App(name="flow-run", help="Flow runs: list, inspect, read logs, watch, cancel, delete.", help_epilogue="")
 
 
 @app.command
@@ -34,8 +35,8 @@ async def ls(
     types, names = state_filter(state)
     wanted = FlowRunFilter(flows=tuple(flow_name or ()), types=types, states=names)
     try:
-        async with reading() as records:
-            page = await records.store.runs.flow_runs(wanted, limit=limit)
+        async with open_runs() as runs:
+            page = await runs.flow_runs(wanted, limit)
     except NothingRecorded as nothing:
         say_nothing(nothing, output)
         return
@@ -45,15 +46,16 @@ async def ls(
 @app.command
 async def inspect(run: RunName, *, output: OutputForm = "text") -> None:
     """Show a flow run: its states with why, its task runs by state, its parameters, its error."""
-    async with reading() as records:
-        found = await records.store.runs.flow_run(run)
-        counts = await records.store.runs.counts([found.id])
-        history = await states_of(records, found)
-    tasks = {state.value: count for state, count in counts[found.id].items()}
+    async with open_runs() as runs:
+        found = await runs.flow_run(run)
+        tasks = await runs.task_counts(found)
+        history = await runs.states(found)
+        waiting_for = await runs.why_waiting(found)
     if output == "json":
-        say_json({**flow_run_json(found), "task_run_counts": tasks, "states": history_json(history)})
+        told = {"task_run_counts": tasks, "waiting_for": waiting_for or None, "states": history_json(history)}
+        say_json({**flow_run_json(found), **told})
         return
-    fields(flow_run_fields(found, tasks, SystemClock().now_us()))
+    fields([*flow_run_fields(found, tasks, SystemClock().now_us()), ("Waits for", Cell(waiting_for, "yellow"))])
     say_history(history)
     if found.error:
         say()
@@ -67,8 +69,8 @@ async def logs(
     """Print what a flow run and its tasks logged."""
     wanted = options or LogOptions()
     wanted.check()
-    async with reading() as records:
-        await say_logs(records, await records.store.runs.flow_run(run), wanted, output)
+    async with open_runs() as runs:
+        await say_logs(runs, await runs.flow_run(run), wanted, output)
 
 
 @app.command
@@ -80,17 +82,38 @@ async def watch(
     ] = None,
 ) -> ExitCode:
     """Show a run of any process until it ends; the exit code is 0 if it completed and 1 if not."""
-    async with reading() as records:
-        return await watch_run(records, await records.store.runs.flow_run(run), SystemClock(), time_limit)
+    async with open_runs() as runs:
+        return await watch_run(runs, await runs.flow_run(run), SystemClock(), time_limit)
 
 
 @app.command
-async def delete(*runs: RunName) -> None:
+async def cancel(
+    *names: RunName, reason: Annotated[str, Parameter(help="Why; it is kept with the run's state.")] = ""
+) -> None:
+    """Ask flow runs to stop, as soon as they hear of it."""
+    if not names:
+        raise Usage("Say which run to cancel: segue flow-run cancel ID.")
+    async with open_runs(to_change=True) as runs:
+        # All are looked up before one is cancelled, so that a wrong id cancels nothing.
+        found = [await runs.flow_run(name) for name in names]
+        for run in found:
+            if run.state.is_final():
+                raise CommandFailed(
+                    f"Flow run '{run.name}' is {run.state.name} already; there is nothing left to cancel.",
+                    ExitCode.RUN_FAILED,
+                )
+        for run in found:
+            await runs.cancel(run, reason)
+            say(f"Asked flow run '{run.name}' ({run.id}) to stop; `segue flow-run watch {run.id}` shows when it has.")
+
+
+@app.command
+async def delete(*names: RunName) -> None:
     """Delete flow runs with their task runs and logs."""
-    if not runs:
+    if not names:
         raise Usage("Say which run to delete: segue flow-run delete ID.")
-    async with writing() as (_, store):
+    async with open_runs(to_change=True) as runs:
         # All are looked up before one is deleted, so that a wrong id deletes nothing.
-        for found in [await store.runs.flow_run(run) for run in runs]:
-            await store.delete(found.id, SystemClock().now_us())
+        for found in [await runs.flow_run(name) for name in names]:
+            await runs.delete(found)
             say(f"Deleted flow run '{found.name}' ({found.id}).")

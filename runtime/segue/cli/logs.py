@@ -1,4 +1,4 @@
-"""What a flow run logged: read from the journal, or followed while it runs."""
+"""What a flow run logged: read, or followed while it runs."""
 
 import logging
 from collections import deque
@@ -6,17 +6,18 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
 
 from segue.cli.errors import Usage
 from segue.cli.forms import log_cells, log_json
 from segue.cli.output import say, say_json
-from segue.cli.session import Records
-from segue.cli.tail import tail
+from segue.cli.runs import Runs
 from segue.cli.vigil import Vigil
 from segue.records import FlowRun, LogLine
 from segue.run_events import FLOW_RUN_KINDS, LOG_WRITTEN
 from segue.states import FINAL_TYPES
+from segue.store import TaskRunFilter
 from segue.suggestions import did_you_mean
 from segue_events import Event, Filter, SystemClock
 
@@ -66,22 +67,22 @@ class LogOptions:
             )
 
 
-async def say_logs(records: Records, run: FlowRun, wanted: LogOptions, output: str) -> None:
+async def say_logs(runs: Runs, run: FlowRun, wanted: LogOptions, output: str) -> None:
     """Print lines of a flow run and its tasks."""
-    lines = await _chosen(records, run, wanted)
-    names = await _names(records, run, {line.task_run_id for line in lines} - {""})
+    lines = await _chosen(runs, run, wanted)
+    names = await _names(runs, run, {line.task_run_id for line in lines} - {""})
     for line in reversed(lines) if wanted.reverse else lines:
         _say(line, names, output)
     if wanted.follow:
-        await _follow(records, run, wanted, lines[-1].seq if lines else 0, names, output)
+        await _follow(runs, run, wanted, lines[-1].seq if lines else 0, names, output)
 
 
-async def _chosen(records: Records, run: FlowRun, wanted: LogOptions) -> list[LogLine]:
+async def _chosen(runs: Runs, run: FlowRun, wanted: LogOptions) -> list[LogLine]:
     count = wanted.num_logs or (SCREEN if wanted.head or wanted.tail else None)
     kept: deque[LogLine] = deque(maxlen=count if wanted.tail else None)
     after = 0
     while wanted.tail or count is None or len(kept) < count:
-        lines = await records.store.logs.lines(run.id, after=after, level=wanted.least, limit=PAGE)
+        lines = await runs.lines(run, after, wanted.least, PAGE)
         if not lines:
             break
         after = lines[-1].seq
@@ -89,33 +90,33 @@ async def _chosen(records: Records, run: FlowRun, wanted: LogOptions) -> list[Lo
     return list(kept) if wanted.tail else list(kept)[:count]
 
 
-async def _names(records: Records, run: FlowRun, wanted: set[str]) -> dict[str, str]:
+async def _names(runs: Runs, run: FlowRun, wanted: set[str]) -> dict[str, str]:
     """Find the names of the flow run and of these task runs of it."""
     names = {"": run.name}
     cursor: str | None = None
     while wanted - names.keys():
-        page = await records.store.runs.task_runs(run.id, limit=PAGE, cursor=cursor)
+        page = await runs.task_runs(TaskRunFilter(flow_run=run.id), PAGE, cursor)
         names.update((task_run.id, task_run.name) for task_run in page.items)
         if (cursor := page.next) is None:
             break
     return names
 
 
-async def _follow(
-    records: Records, run: FlowRun, wanted: LogOptions, after: int, names: dict[str, str], output: str
-) -> None:
+async def _follow(runs: Runs, run: FlowRun, wanted: LogOptions, after: int, names: dict[str, str], output: str) -> None:
     """Print lines as they come, until the run has ended and all of it was shown."""
     # Asked after the lines were read: an end that this does not know is behind them, where it will be seen.
-    ended = (await records.store.runs.flow_run(run.id)).state.is_final()
-    clock = SystemClock()
-    vigil = Vigil(run, clock)
+    ended = (await runs.flow_run(run.id)).state.is_final()
+    vigil = Vigil(run, SystemClock(), is_far=runs.is_far)
+    begin = await runs.beginning(run)
+    if after:
+        begin = msgspec.structs.replace(begin, seq=after)
     chosen = Filter(kinds=(LOG_WRITTEN, "flow-run.*"), runs=(run.id,))
-    async with aclosing(tail(records.journal, chosen, after, clock)) as batches:
+    async with aclosing(runs.events(chosen, begin)) as batches:
         async for batch in batches:
             lines = [line_in(event) for event in batch if event.kind == LOG_WRITTEN]
             wished = [line for line in lines if line.level >= wanted.least]
             unknown = {line.task_run_id for line in wished} - names.keys()
-            names.update(await _names(records, run, unknown) if unknown else {})
+            names.update(await _names(runs, run, unknown) if unknown else {})
             for line in wished:
                 _say(line, names, output)
             ended = ended or any(event.kind in ENDS for event in batch)

@@ -16,7 +16,7 @@ __all__ = ("app", "main")
 # Each command is named by the string to import it by, so that `segue --help` imports none of them.
 COMMANDS = {
     "run": ("run:run", "Run a flow of a script or module, and show its tasks while they run."),
-    "flow-run": ("flow_run:app", "Flow runs: list, inspect, read logs, watch, delete."),
+    "flow-run": ("flow_run:app", "Flow runs: list, inspect, read logs, watch, cancel, delete."),
     "task-run": ("task_run:app", "Task runs: list, inspect."),
     "server": ("server:app", "The server, with its API and its page: start, stop, status."),
     "api-key": ("api_key:app", "Who may use the server: create, list, revoke keys."),

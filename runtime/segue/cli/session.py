@@ -13,7 +13,7 @@ from segue.settings import Settings, load_settings, settings_context
 from segue.store import Store
 from segue_events.journal.sqlite import SqliteJournal
 
-__all__ = ("NothingRecorded", "Records", "configured", "reading", "writing")
+__all__ = ("NothingRecorded", "Records", "configured", "opened", "reading", "writing")
 
 
 class NothingRecorded(CommandFailed):
@@ -42,28 +42,30 @@ class Records(NamedTuple):
 
 @asynccontextmanager
 async def reading() -> AsyncGenerator[Records]:
-    """Open what is recorded, to read it; raises NothingRecorded where there is no journal yet."""
-    async with _opened(read_only=True) as records:
-        yield records
+    """Open this machine's journal, to read it; raises NothingRecorded where there is no journal yet."""
+    with configured() as settings:
+        async with opened(settings, read_only=True) as records:
+            yield records
 
 
 @asynccontextmanager
 async def writing() -> AsyncGenerator[Records]:
-    """Open what is recorded, to change it; raises NothingRecorded where there is no journal yet."""
-    async with _opened(read_only=False) as records:
-        yield records
+    """Open this machine's journal, to change it; raises NothingRecorded where there is no journal yet."""
+    with configured() as settings:
+        async with opened(settings, read_only=False) as records:
+            yield records
 
 
 @asynccontextmanager
-async def _opened(*, read_only: bool) -> AsyncGenerator[Records]:
-    with configured() as settings:
-        if not settings.database.exists():
-            raise NothingRecorded(settings.database)
-        journal = SqliteJournal(
-            settings.database,
-            projections=[RunProjection()],
-            synchronous="FULL" if settings.durability == "full" else "NORMAL",
-            read_only=read_only,
-        )
-        async with journal:
-            yield Records(journal, Store(journal))
+async def opened(settings: Settings, *, read_only: bool) -> AsyncGenerator[Records]:
+    """Open the journal of these settings; raises NothingRecorded where there is none yet."""
+    if not settings.database.exists():
+        raise NothingRecorded(settings.database)
+    journal = SqliteJournal(
+        settings.database,
+        projections=[RunProjection()],
+        synchronous="FULL" if settings.durability == "full" else "NORMAL",
+        read_only=read_only,
+    )
+    async with journal:
+        yield Records(journal, Store(journal))

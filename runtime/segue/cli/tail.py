@@ -1,13 +1,10 @@
 """The end of the journal, followed: events that are there, then those that come, of whatever process."""
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 
-from segue.cli.session import Records
-from segue.records import FlowRun
 from segue_events import Clock, Event, Filter, Journal
 
-__all__ = ("events_of_run", "tail")
+__all__ = ("tail",)
 
 BATCH = 1000
 # How often to look for what other processes have committed, in seconds.
@@ -28,12 +25,3 @@ async def tail(journal: Journal, wanted: Filter, after: int, clock: Clock) -> As
         while not await journal.changed():
             await clock.sleep(PAUSE)
             yield []
-
-
-async def events_of_run(records: Records, run: FlowRun, wanted: Filter, clock: Clock) -> AsyncGenerator[list[Event]]:
-    """Yield a flow run's events from its first one on, as `tail` does."""
-    first = await records.store.runs.events(run.id, limit=1)
-    after = first[0].seq - 1 if first else 0
-    async with aclosing(tail(records.journal, wanted, after, clock)) as batches:
-        async for batch in batches:
-            yield batch

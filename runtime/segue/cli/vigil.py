@@ -16,8 +16,10 @@ SILENCE = 2.0
 class Vigil:
     """Waits by a run for its events, and notices when its process has died."""
 
-    def __init__(self, run: FlowRun, clock: Clock) -> None:
+    def __init__(self, run: FlowRun, clock: Clock, *, is_far: bool) -> None:
         self._run = run
+        # The process of a far run may be on any machine; who watches over it there is the server.
+        self._is_far = is_far
         self._clock = clock
         self._last = clock.monotonic()
 
@@ -27,7 +29,7 @@ class Vigil:
 
     def check(self) -> None:
         """Raise CommandFailed when the run is silent because its process is gone."""
-        if self._clock.monotonic() - self._last > SILENCE and _is_gone(self._run.pid):
+        if not self._is_far and self._clock.monotonic() - self._last > SILENCE and _is_gone(self._run.pid):
             raise CommandFailed(
                 f"The process {self._run.pid} of flow run '{self._run.name}' is gone, and the run has not ended:"
                 " it will not go on by itself.",

@@ -1,6 +1,6 @@
 """What can go wrong with a server that is asked something.
 
-ApiError (a SegueError)
+ApiError (a ServerError)
 ├── ServerAway         it cannot be reached, or cannot answer at present
 └── RequestRefused     it answered that it will not, and why
 """
@@ -8,12 +8,12 @@ ApiError (a SegueError)
 from collections.abc import Sequence
 
 from segue.api.types import ProblemBody, WrongField
-from segue.exceptions import SegueError
+from segue.exceptions import ServerError
 
 __all__ = ("ApiError", "RequestRefused", "ServerAway")
 
 
-class ApiError(SegueError):
+class ApiError(ServerError):
     """A request to a server came to nothing."""
 
 
@@ -44,6 +44,11 @@ class RequestRefused(ApiError):
     def status(self) -> int:
         """The HTTP status of the answer."""
         return self.problem.status
+
+    @property
+    def kind(self) -> str:
+        """Which problem it is: "unknown-run", or the words of the status: "not-found"."""
+        return self.problem.type.rpartition(":")[2]
 
     @property
     def errors(self) -> Sequence[WrongField]:

@@ -2,6 +2,7 @@
 
 import http
 import logging
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -10,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from segue.api.types import ProblemBody, WrongField
-from segue.exceptions import AmbiguousRun, UnknownRun
+from segue.exceptions import AmbiguousRun, SegueError, UnknownRun
 from segue_events import BusClosed, CursorError, CursorReset, JournalError, JournalFull, PayloadError
 
 __all__ = ("Problem", "known", "problem_response", "unforeseen", "wrong")
@@ -23,15 +24,23 @@ MEDIA_TYPE = "application/problem+json"
 class Problem(Exception):
     """A request that cannot be answered as it wished; raised anywhere below a route, it becomes the answer.
 
-    `status` is the HTTP status, `detail` a sentence: what, which value, what to do. `errors` names wrong fields.
+    `status` is the HTTP status, `detail` a sentence: what, which value, what to do. `errors` names wrong fields. `kind`
+    is what clients tell problems of one status apart by; by default the words of the status.
     """
 
     def __init__(
-        self, status: int, detail: str, *, errors: Sequence[WrongField] = (), headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        detail: str,
+        *,
+        kind: str = "",
+        errors: Sequence[WrongField] = (),
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.kind = kind
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
 
@@ -51,7 +60,7 @@ def known(error: Exception) -> Problem | None:
         return Problem(400, "The connection ended before the request did.")
     for kind, status in _STATUSES:
         if isinstance(error, kind):
-            return Problem(status, str(error))
+            return Problem(status, str(error), kind=_slug(kind) if isinstance(error, SegueError) else "")
     return None
 
 
@@ -78,13 +87,18 @@ def problem_response(problem: Problem) -> Response:
     """Return a problem as a response."""
     title = _phrase(problem.status)
     body = ProblemBody(
-        type=f"urn:segue:problem:{title.lower().replace(' ', '-')}",
+        type=f"urn:segue:problem:{problem.kind or title.lower().replace(' ', '-')}",
         title=title,
         status=problem.status,
         detail=problem.detail,
         errors=problem.errors,
     )
     return Response(msgspec.json.encode(body), problem.status, problem.headers, MEDIA_TYPE)
+
+
+def _slug(kind: type[Exception]) -> str:
+    """Return the name of an error's class as a problem's type has it: UnknownRun is unknown-run."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
 
 
 def _phrase(status: int) -> str:
