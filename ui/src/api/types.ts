@@ -179,3 +179,63 @@ export interface Me {
   // Whether the server asks for a key at all.
   login: boolean;
 }
+
+export type Scope = Me["scope"];
+
+export interface ApiKey {
+  id: string;
+  name: string;
+  scope: Scope;
+  created: string;
+  expires: string | null;
+  last_used: string | null;
+}
+
+// A message to a target: that it was queued, or what came of an attempt.
+export interface Delivery {
+  at: string;
+  target: string;
+  rule: string;
+  title: string;
+  outcome: "queued" | "sent" | "failed" | "dead";
+  attempt: number;
+  reason: string;
+  next: string | null;
+}
+
+export interface Target {
+  name: string;
+  tags: string[];
+  place: string;
+}
+
+export interface Rule {
+  name: string;
+  enabled: boolean;
+  severity: string;
+  when: Condition;
+  actions: Record<string, unknown>[];
+  place: string;
+}
+
+// Which events: all conditions must hold, of each one of its values.
+export type Match = Partial<Record<"kinds" | "states" | "flows" | "tags" | "deployments" | "runs" | "subjects", string[]>>;
+
+export interface Condition {
+  type: "reactive" | "proactive" | "sequence" | "compound";
+  on?: Match;
+  count?: number;
+  within?: number;
+  expect?: Match;
+  after?: Match | null;
+  by?: { at: string; timezone: string; days: string[] } | null;
+  steps?: Match[];
+  parts?: Condition[];
+  require?: "all" | "any" | number;
+}
+
+export interface Rules {
+  targets: Target[];
+  rules: Rule[];
+  problems: string[];
+}

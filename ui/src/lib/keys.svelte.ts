@@ -1,12 +1,9 @@
 // The keyboard: single keys and "g" followed by one, out of the way of whoever is typing.
+import { PLACES } from "./places";
 import { go } from "./route.svelte";
 
 export const KEYS: [string, string][] = [
-  ["g d", "Dashboard"],
-  ["g r", "Runs"],
-  ["g f", "Flows"],
-  ["g e", "Events"],
-  ["g s", "Settings"],
+  ...PLACES.map((place): [string, string] => [`g ${place.key}`, place.label]),
   ["/", "Search"],
   ["j  k", "Next and previous in a list"],
   ["Enter", "Open"],
@@ -15,7 +12,6 @@ export const KEYS: [string, string][] = [
   ["?", "This help"],
 ];
 
-const PLACES: Record<string, string> = { d: "#/", r: "#/runs", f: "#/flows", e: "#/events", s: "#/settings" };
 const PATIENCE = 1_200;
 
 type Action = (event: KeyboardEvent) => void;
@@ -41,7 +37,7 @@ addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
   if (event.key === "Escape" && isTyping(event.target)) (event.target as HTMLElement).blur();
   if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
-  const place = event.timeStamp - prefixed < PATIENCE ? PLACES[event.key] : undefined;
+  const place = event.timeStamp - prefixed < PATIENCE ? PLACES.find((one) => one.key === event.key)?.href : undefined;
   prefixed = 0;
   if (place) {
     event.preventDefault();

@@ -1,5 +1,6 @@
 // Which view a path shows, and what it is called; each is loaded when it is first asked for.
 import type { Component } from "svelte";
+import { PLACES } from "../lib/places";
 
 const VIEWS: Record<string, () => Promise<{ default: Component }>> = {
   "": () => import("./Dashboard.svelte"),
@@ -8,6 +9,7 @@ const VIEWS: Record<string, () => Promise<{ default: Component }>> = {
   flows: () => import("./Flows.svelte"),
   flow: () => import("./Flow.svelte"),
   events: () => import("./Events.svelte"),
+  notifications: () => import("./Notifications.svelte"),
   settings: () => import("./Settings.svelte"),
 };
 
@@ -18,8 +20,8 @@ export async function view(path: readonly string[]): Promise<Component> {
 
 export function title(path: readonly string[]): string {
   const first = path[0] ?? "";
-  if (path.length > 1) return path[1]!;
-  return first === "" ? "Dashboard" : first.charAt(0).toUpperCase() + first.slice(1);
+  const place = PLACES.find((one) => one.path === first)?.label ?? "Lost";
+  return path.length > 1 && first !== "notifications" ? path[1]! : place;
 }
 
 function name(path: readonly string[]): string {
