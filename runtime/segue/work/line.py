@@ -1,0 +1,216 @@
+"""The line on a journal: workers join it, are given runs, give signs of life, say how runs ended, and leave."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from segue import work_events
+from segue.exceptions import InvalidWork
+from segue.records.work import LEASE_SECONDS, Claim, WorkerInfo, WorkPool, WorkQueue
+from segue.run_events import FLOW_RUN_KINDS
+from segue.states import FINAL_TYPES, State, StateType, microseconds
+from segue.work.checks import check_pool
+from segue.work.claims import Candidate, Held, Picked, Place, Slot, bounded, pick, queue_room, room, served
+from segue.work.endings import ended, let_go
+from segue.work.ground import Ground
+from segue.work.protocol import Beat
+from segue.work.store import Standing
+from segue.work.waiting import WaitingRuns
+from segue_events import Event, new_id
+from segue_events.ids import id_in_memory
+
+__all__ = ("Line",)
+
+_LEASE = round(LEASE_SECONDS * 1e6)
+# A look cancels at most so many runs that are too many.
+_MOST_REFUSED = 200
+
+# After these, somebody may be given a run who was not before.
+_NEWS = (
+    work_events.RUN_SCHEDULED,
+    work_events.RUN_RETURNED,
+    work_events.POOL_SAVED,
+    work_events.DEPLOYMENT_SAVED,
+    *(FLOW_RUN_KINDS[final] for final in sorted(FINAL_TYPES)),
+)
+
+
+class Line:
+    """See Work."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._waiting = WaitingRuns(ground.journal)
+
+    # --- who is there ---
+
+    async def join(self, worker: WorkerInfo) -> WorkerInfo:
+        """See Work. A worker of no pool serves the runs of deployments without one: its queues are their ids."""
+        ground = self._ground
+        async with ground.lock:
+            now = ground.clock.now_us()
+            events: list[Event] = []
+            if worker.pool:
+                before = await ground.store.pool(worker.pool)
+                pool = _pool_for(worker, before, now)
+                if pool != before:
+                    check_pool(pool)
+                    events.append(work_events.pool_saved(pool, now))
+            known = msgspec.structs.replace(worker, id=worker.id or new_id(), started=now, seen=now, ended=None)
+            await ground.commit([*events, work_events.worker_started(known, now)])
+            return known
+
+    async def beat(self, worker_id: str, held: Sequence[str]) -> Beat:
+        """See Work. What it should hold and does not know of is let go once it had time to begin it."""
+        ground = self._ground
+        async with ground.lock:
+            worker = await ground.store.worker(worker_id)
+            if worker is None:
+                return Beat(lost=tuple(held))
+            now = ground.clock.now_us()
+            events = [work_events.worker_seen(worker_id, now)]
+            for one in await ground.store.held(worker):
+                if one.item.run_id not in held and (one.item.claimed or 0) + _LEASE <= now:
+                    events += await let_go(ground, one, f"Worker '{worker.name}' does not know of it any more.")
+            await ground.commit(events)
+            standing = await ground.store.standing(held)
+        mine = {run_id for run_id, one in standing.items() if one.item.worker_id == worker_id}
+        return Beat(
+            stop=tuple(run_id for run_id in held if run_id in mine and standing[run_id].stop),
+            lost=tuple(run_id for run_id in held if run_id not in mine),
+        )
+
+    async def leave(self, worker_id: str) -> None:
+        """See Work."""
+        ground = self._ground
+        async with ground.lock:
+            worker = await ground.store.worker(worker_id)
+            if worker is None or worker.ended is not None:
+                return
+            events = [work_events.worker_gone(worker_id, ground.clock.now_us(), lost=False)]
+            for one in await ground.store.held(worker):
+                if not one.begun:
+                    events += await let_go(ground, one, "")
+            await ground.commit(events)
+
+    # --- who is given what ---
+
+    async def claim(self, worker_id: str, most: int, wait: float) -> list[Claim]:
+        """See Work. A worker that has left, or is thought lost until it gives a sign of life, is given nothing."""
+        worker = await self._ground.store.worker(worker_id)
+        if worker is None:
+            raise InvalidWork(f"There is no worker with the id '{worker_id}'; let it join before it claims runs.")
+
+        async def look() -> list[Claim] | None:
+            now = self._ground.clock.now_us()
+            # Without the lock: most looks find nothing.
+            return await self._give(worker_id, most) if await self._waiting.any_due(worker.pool, now) else None
+
+        async def ready() -> int | None:
+            return await self._waiting.next_due(worker.pool, self._ground.clock.now_us())
+
+        return await self._ground.until_found(look, wait, _NEWS, ready) or []
+
+    async def _give(self, worker_id: str, most: int) -> list[Claim]:
+        ground = self._ground
+        async with ground.lock:
+            worker = await ground.store.worker(worker_id)
+            pool = None if worker is None else await self._pool_of(worker)
+            if worker is None or worker.ended is not None or pool is None:
+                return []
+            now = ground.clock.now_us()
+            places = await self._waiting.places()
+            given, places = await self._chosen(pool, worker, places, most)
+            events = [work_events.run_claimed(id_in_memory(one.run), worker_id, one.epoch + 1, now) for one in given]
+            for run_id in await self._waiting.refused(pool.name, now, places, _MOST_REFUSED):
+                told = "As many runs of its deployment go as may, and new ones are cancelled."
+                events += await ended(ground, run_id, State(StateType.CANCELLED, "Cancelled", told, now))
+            await ground.commit(events)
+            # As the tables have them: they alone say whose a run is.
+            return await ground.store.claims(worker_id, [id_in_memory(one.run) for one in given])
+
+    async def _pool_of(self, worker: WorkerInfo) -> WorkPool | None:
+        if worker.pool:
+            return await self._ground.store.pool(worker.pool)
+        return WorkPool(name="", queues=tuple(WorkQueue(name=name) for name in worker.queues))
+
+    async def _chosen(
+        self, pool: WorkPool, worker: WorkerInfo, places: dict[Slot, Place], most: int
+    ) -> tuple[list[Candidate], dict[Slot, Place]]:
+        """Return the runs that the worker is given, and the slots as they are then."""
+        held = await self._waiting.held(pool, worker.id) if bounded(pool, worker) else Held(0, 0, {})
+        left = room(pool, worker, held, most)
+        chosen: list[Candidate] = []
+        for queue in served(pool, worker):
+            picked = await self._first_of(pool, queue.name, places, queue_room(queue, held, left))
+            places = picked.places
+            chosen += picked.runs
+            left -= len(picked.runs)
+        return chosen, places
+
+    async def _first_of(self, pool: WorkPool, queue: str, places: dict[Slot, Place], most: int) -> Picked:
+        """Return the first runs of a queue that may go: those whose slots are full are passed over."""
+        now = self._ground.clock.now_us()
+        chosen: dict[bytes | str, Candidate] = {}
+        while len(chosen) < most:
+            # Those chosen already are among them, at the front.
+            found = await self._waiting.candidates(pool.name, queue, now, places, most)
+            picked = pick([one for one in found if one.run not in chosen], places, most - len(chosen))
+            chosen.update((one.run, one) for one in picked.runs)
+            changed, places = picked.places != places, picked.places
+            if len(found) < most or not changed:
+                break
+        return Picked(list(chosen.values()), places)
+
+    # --- how runs end ---
+
+    async def settle(self, worker_id: str, claim: Claim, state: State[Any]) -> bool:
+        """See Work."""
+        ground = self._ground
+        async with ground.lock:
+            standing = (await ground.store.standing([claim.run_id])).get(claim.run_id)
+            if standing is None or not _holds(standing, worker_id, claim):
+                return False
+            if state.is_final():
+                await ground.commit(await ended(ground, claim.run_id, state))
+            else:
+                await ground.commit(await self._given_back(standing, state))
+            return True
+
+    async def _given_back(self, standing: Standing, state: State[Any]) -> list[Event]:
+        ground, item = self._ground, standing.item
+        if standing.stop or not standing.begun:
+            return await let_go(ground, standing._replace(begun=False), "")
+        now = ground.clock.now_us()
+        due = state.state_details.scheduled_time
+        again = msgspec.structs.replace(item, due=now if due is None else microseconds(due))
+        run = await ground.records.runs.flow_run(item.run_id)
+        variables = await ground.store.variables(item.run_id)
+        return [
+            work_events.run_returned(item.run_id, item.worker_id, item.epoch, now),
+            work_events.run_scheduled(run, again, now, job_variables=variables, again=state.name),
+        ]
+
+
+def _holds(standing: Standing, worker_id: str, claim: Claim) -> bool:
+    item = standing.item
+    return not item.done and item.worker_id == worker_id and item.epoch == claim.epoch
+
+
+def _pool_for(worker: WorkerInfo, pool: WorkPool | None, now: int) -> WorkPool:
+    """Return the pool that a worker joins, with the queues it wants; raises InvalidWork for one of another type."""
+    if pool is None:
+        pool = WorkPool(name=worker.pool, type=worker.type, created=now, updated=now)
+    elif pool.type != worker.type:
+        raise InvalidWork(
+            f"Work pool '{pool.name}' is of type '{pool.type}', and the worker '{worker.name}' of type "
+            f"'{worker.type}'; start one of that type, or choose another pool."
+        )
+    last = max(queue.priority for queue in pool.queues)
+    known = {queue.name for queue in pool.queues}
+    missing = [name for name in dict.fromkeys(worker.queues) if name not in known]
+    if not missing:
+        return pool
+    more = tuple(WorkQueue(name=name, priority=last + number) for number, name in enumerate(missing, 1))
+    return msgspec.structs.replace(pool, queues=(*pool.queues, *more), updated=now)

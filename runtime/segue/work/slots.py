@@ -1,0 +1,136 @@
+"""Slots on a journal: limits saved and deleted, their slots taken, held and freed."""
+
+import msgspec
+
+from segue import work_events
+from segue.exceptions import UnknownLimit
+from segue.records.work import Lease, Limit
+from segue.suggestions import did_you_mean
+from segue.work.checks import check_limit
+from segue.work.ground import Ground
+from segue.work.limits import Books, Wish, binding, expired, free_at, full, grant, renewed
+from segue_events import Event, new_id
+
+__all__ = ("Slots",)
+
+_NEWS = (
+    work_events.LIMIT_RELEASED,
+    work_events.LIMIT_SAVED,
+    work_events.LIMIT_DELETED,
+)
+
+
+class Slots:
+    """See Work."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        # Who waits in this process, the first to come first.
+        self._ahead: dict[str, Wish] = {}
+
+    # --- limits ---
+
+    async def save(self, limit: Limit) -> Limit:
+        """See Work."""
+        check_limit(limit)
+        ground = self._ground
+        async with ground.lock:
+            before = [one for one in await ground.store.limits() if one.name == limit.name]
+            now = ground.clock.now_us()
+            saved = msgspec.structs.replace(limit, created=before[0].created if before else now, updated=now)
+            await ground.commit([work_events.limit_saved(saved, now)])
+            return saved
+
+    async def all(self) -> list[Limit]:
+        """See Work."""
+        return await self._ground.store.limits()
+
+    async def delete(self, name: str) -> None:
+        """See Work."""
+        ground = self._ground
+        async with ground.lock:
+            known = [limit.name for limit in await ground.store.limits()]
+            if name not in known:
+                hint = did_you_mean(name, known) or " `segue global-concurrency-limit ls` lists all."
+                raise UnknownLimit(f"There is no limit '{name}'.{hint}")
+            now = ground.clock.now_us()
+            alone = [lease for lease in await ground.store.leases() if lease.limits == (name,)]
+            events = [work_events.lease_released(lease.id, now) for lease in alone]
+            await ground.commit([*events, work_events.limit_deleted(name, now)])
+
+    # --- who holds them ---
+
+    async def leases(self, limit: str) -> list[Lease]:
+        """See Work. What rate limits have not got back is nobody's, and not among them."""
+        now = self._ground.clock.now_us()
+        return [
+            lease
+            for lease in await self._ground.store.leases()
+            if lease.holder and lease.until > now and (not limit or limit in lease.limits)
+        ]
+
+    async def acquire(self, wish: Wish, wait: float) -> Lease | None:
+        """See Work. In one process, who came first is served first."""
+        token = new_id()
+        self._ahead[token] = wish
+        ground = self._ground
+
+        async def look() -> Lease | None:
+            books = await self._books()
+            # Without the lock: most looks of who waits find nothing free.
+            bound = binding(wish, books.limits)
+            if not bound:
+                return Lease(id="", limits=(), slots=wish.slots, holder=wish.holder, until=books.now)
+            return None if full(wish, books) else await self._take(token, wish)
+
+        async def ready() -> int | None:
+            books = await self._books()
+            lacking = full(wish, books)
+            return None if lacking is None else free_at(lacking, wish.slots, books)
+
+        try:
+            return await ground.until_found(look, wait, _NEWS, ready)
+        finally:
+            del self._ahead[token]
+
+    async def _books(self) -> Books:
+        store = self._ground.store
+        limits = {limit.name: limit for limit in await store.limits()}
+        return Books(limits, await store.leases() if limits else [], self._ground.clock.now_us())
+
+    async def _take(self, token: str, wish: Wish) -> Lease | None:
+        async with self._ground.lock:
+            books = await self._books()
+            ahead = [other for one, other in self._ahead.items() if one < token]
+            granted = grant(wish, ahead, books, new_id())
+            if granted is None:
+                return None
+            events: list[Event] = [work_events.lease_acquired(lease, books.now) for lease in granted.leases]
+            await self._ground.commit(events)
+            return granted.lease
+
+    async def renew(self, lease_id: str) -> bool:
+        """See Work."""
+        if not lease_id:
+            return True  # of no limit, or rate limits only
+        async with self._ground.lock:
+            books = await self._books()
+            lease = renewed(lease_id, books)
+            if lease is None:
+                return False
+            await self._ground.commit([work_events.lease_renewed(lease, books.now)])
+            return True
+
+    async def release(self, lease_id: str) -> None:
+        """See Work."""
+        ground = self._ground
+        if lease_id and lease_id in [lease.id for lease in await ground.store.leases()]:
+            await ground.commit([work_events.lease_released(lease_id, ground.clock.now_us())])
+
+    async def sweep(self) -> int:
+        """Forget the leases that are no longer good; return how many there were."""
+        async with self._ground.lock:
+            books = await self._books()
+            gone = expired(books)
+            await self._ground.commit([work_events.lease_released(one.id, books.now, expired=True) for one in gone])
+            return len(gone)

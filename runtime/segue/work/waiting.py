@@ -1,0 +1,94 @@
+"""Waiting runs: what is read of the runs in line when one is given to a worker."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from segue.records.work import WorkPool
+from segue.store.source import Source
+from segue.work.claims import Candidate, Held, Place, Slot
+from segue_events.ids import id_at_rest, id_in_memory
+
+__all__ = ("WaitingRuns",)
+
+# More would be a longer list than the statement takes; whoever is not found now is at the next look.
+_MOST_FULL = 5_000
+
+_CANDIDATES = """
+SELECT i.run, i.deployment, i.key, i.epoch, d.concurrency, d.collision = 'cancel-new'
+FROM work_item AS i INDEXED BY work_item_waiting JOIN deployment AS d ON d.id = i.deployment
+WHERE i.done = 0 AND i.worker = '' AND i.pool = ? AND i.queue = ? AND i.due <= ? AND i.stop = 0 AND NOT d.paused"""
+
+
+class WaitingRuns:
+    """Reads the runs that wait in a pool, and what bounds them."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    async def any_due(self, pool: str, now: int) -> bool:
+        """Whether there is a run that is due."""
+        rows = await self._source.query(
+            "SELECT 1 FROM work_item INDEXED BY work_item_due WHERE done = 0 AND worker = '' AND pool = ? AND due <= ?"
+            " LIMIT 1",
+            (pool, now),
+        )
+        return bool(rows)
+
+    async def next_due(self, pool: str, now: int) -> int | None:
+        """Return when the next run after `now` is due, None if there is none."""
+        rows = await self._source.query(
+            "SELECT min(due) FROM work_item WHERE done = 0 AND worker = '' AND pool = ? AND due > ?", (pool, now)
+        )
+        return rows[0][0]
+
+    async def held(self, pool: WorkPool, worker_id: str) -> Held:
+        """Return how many runs are held in a pool."""
+        rows = await self._source.query(
+            "SELECT queue, worker = ?, count(*) FROM work_item WHERE done = 0 AND worker != '' AND pool = ?"
+            " GROUP BY 1, 2",
+            (id_at_rest(worker_id), pool.name),
+        )
+        queues: dict[str, int] = {}
+        for queue, _, count in rows:
+            queues[queue] = queues.get(queue, 0) + count
+        return Held(sum(queues.values()), sum(count for _, own, count in rows if own), queues)
+
+    async def places(self) -> dict[Slot, Place]:
+        """Return how many runs go of each slot of the deployments that have a limit; those without any left out."""
+        rows = await self._source.query(
+            "SELECT i.deployment, i.key, count(*), d.concurrency, d.collision = 'cancel-new'"
+            " FROM deployment AS d INDEXED BY deployment_bounded JOIN work_item AS i ON i.deployment = d.id"
+            " WHERE d.concurrency IS NOT NULL AND i.done = 0 AND i.worker != '' GROUP BY 1, 2"
+        )
+        return {(deployment, key): Place(*place) for deployment, key, *place in rows}
+
+    async def candidates(
+        self, pool: str, queue: str, now: int, places: Mapping[Slot, Place], most: int
+    ) -> list[Candidate]:
+        """Return the first runs in line of a queue that are due, but for those whose slots are full."""
+        full = _values(slot for slot, place in places.items() if place.full)
+        bound = f" AND (i.deployment, i.key) NOT IN {_marks(full)}" if full else ""
+        rows = await self._source.query(
+            f"{_CANDIDATES}{bound} ORDER BY i.priority, i.due, i.first LIMIT ?", (pool, queue, now, *full, most)
+        )
+        return [Candidate(*row) for row in rows]
+
+    async def refused(self, pool: str, now: int, places: Mapping[Slot, Place], most: int) -> list[str]:
+        """Return runs that are due and are to be cancelled, as as many of their slot go as may."""
+        full = _values(slot for slot, place in places.items() if place.full and place.cancels)
+        if not full:
+            return []
+        rows = await self._source.query(
+            "SELECT run FROM work_item WHERE done = 0 AND worker = '' AND pool = ? AND due <= ?"
+            f" AND (deployment, key) IN {_marks(full)} LIMIT ?",
+            (pool, now, *full, most),
+        )
+        return [id_in_memory(run) for (run,) in rows]
+
+
+def _values(slots: Iterable[Slot]) -> list[Any]:
+    return [part for slot in list(slots)[:_MOST_FULL] for part in slot]
+
+
+def _marks(values: list[Any]) -> str:
+    return f"(VALUES {', '.join(['(?, ?)'] * (len(values) // 2))})"
