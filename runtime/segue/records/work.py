@@ -4,11 +4,14 @@ Instants are in microseconds since the epoch, spans in seconds. A document (a de
 as a whole when it is saved.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 DEFAULT_QUEUE = "default"
+
+Whole = Annotated[int, msgspec.Meta(ge=-(2**53) + 1, le=2**53 - 1)]
+"""A whole number that tables, datetimes (years 1684 to 2255) and browsers take."""
 
 Catchup = Literal["skip", "latest", "all"]
 """What becomes of instants that passed while nothing could be scheduled: none, the last, or all of them is run."""
@@ -30,7 +33,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: str
     interval: float | None = None
-    anchor: int | None = None
+    anchor: Whole | None = None
     cron: str | None = None
     day_or: bool = True
     rrule: str | None = None
@@ -38,7 +41,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     active: bool = True
     parameters: dict[str, Any] = {}
     catchup: Catchup = "latest"
-    catchup_limit: int = 100
+    catchup_limit: Whole = 100
     overlap: Overlap = "allow"
     max_lateness: float | None = None
     jitter: float = 0.0
@@ -69,13 +72,13 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: str = ""
     job_variables: dict[str, Any] = {}
     paused: bool = False
-    priority: int = 0
-    concurrency_limit: int | None = None
+    priority: Whole = 0
+    concurrency_limit: Whole | None = None
     collision: Collision = "enqueue"
     concurrency_key: str = ""
     schedules: tuple[Schedule, ...] = ()
-    created: int = 0
-    updated: int = 0
+    created: Whole = 0
+    updated: Whole = 0
 
     @property
     def full_name(self) -> str:
@@ -92,13 +95,13 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     deployment_id: str
     parameters: dict[str, Any] = {}
-    due: int | None = None
+    due: Whole | None = None
     name: str = ""
     tags: tuple[str, ...] = ()
     key: str = ""
     schedule_id: str = ""
     parent_id: str = ""
-    priority: int | None = None
+    priority: Whole | None = None
     job_variables: dict[str, Any] = {}
 
 
@@ -106,8 +109,8 @@ class WorkQueue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line in a pool; the lowest `priority` is served first. At most `limit` of its runs go at a time."""
 
     name: str = DEFAULT_QUEUE
-    priority: int = 1
-    limit: int | None = None
+    priority: Whole = 1
+    limit: Whole | None = None
     paused: bool = False
     description: str = ""
 
@@ -119,11 +122,11 @@ class WorkPool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: str = "process"
     description: str = ""
     paused: bool = False
-    limit: int | None = None
+    limit: Whole | None = None
     job_variables: dict[str, Any] = {}
     queues: tuple[WorkQueue, ...] = (WorkQueue(),)
-    created: int = 0
-    updated: int = 0
+    created: Whole = 0
+    updated: Whole = 0
 
 
 class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -135,12 +138,12 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: str = "process"
     queues: tuple[str, ...] = ()
     host: str = ""
-    pid: int = 0
-    limit: int | None = None
+    pid: Whole = 0
+    limit: Whole | None = None
     version: str = ""
-    started: int = 0
-    seen: int = 0
-    ended: int | None = None
+    started: Whole = 0
+    seen: Whole = 0
+    ended: Whole | None = None
 
 
 class WorkItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -155,12 +158,12 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     schedule_id: str = ""
     pool: str = ""
     queue: str = DEFAULT_QUEUE
-    due: int = 0
-    priority: int = 0
+    due: Whole = 0
+    priority: Whole = 0
     key: str = ""
     worker_id: str = ""
-    epoch: int = 0
-    claimed: int | None = None
+    epoch: Whole = 0
+    claimed: Whole | None = None
     done: bool = False
 
 
@@ -176,11 +179,11 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     flow_name: str
     parameters: dict[str, Any]
     tags: tuple[str, ...]
-    epoch: int
-    due: int
+    epoch: Whole
+    due: Whole
     deployment: Deployment
     job_variables: dict[str, Any] = {}
-    attempts: int = 0
+    attempts: Whole = 0
     parent_id: str = ""
     root_id: str = ""
 
@@ -192,12 +195,12 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     name: str
-    slots: int
+    slots: Whole
     tag: bool = False
     refill: float | None = None
     active: bool = True
-    created: int = 0
-    updated: int = 0
+    created: Whole = 0
+    updated: Whole = 0
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -205,10 +208,10 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: str
     limits: tuple[str, ...]
-    slots: int
+    slots: Whole
     holder: str
-    until: int
-    taken: int = 0
+    until: Whole
+    taken: Whole = 0
 
 
 LEASE_SECONDS = 30.0
