@@ -18,7 +18,7 @@ import httpx2
 from bench_ingest import Counting, served, stream_of
 from measure import environment, fresh_home, report
 
-from segue.projection import RunProjection
+from segue.tables import projections
 from segue_events import Bus, Event, Filter, SqliteJournal
 from segue_events.stream import Reader
 
@@ -28,7 +28,7 @@ PAYLOAD = {"task": "fetch", "name": "fetch-0", "input": "0123456789abcdefghijkl"
 
 async def publish(rate: int, seconds: float) -> None:
     """Be the process that commits so many events in a second, and at last one that says it was the last."""
-    journal = SqliteJournal(Path(os.environ["SEGUE_HOME"]) / "segue.db", projections=[RunProjection()])
+    journal = SqliteJournal(Path(os.environ["SEGUE_HOME"]) / "segue.db", projections=projections())
     async with journal, Bus(journal) as bus:
         began, published = time.perf_counter(), 0
         while (passed := time.perf_counter() - began) < seconds:

@@ -6,8 +6,8 @@ from itertools import islice
 from pathlib import Path
 
 from segue import run_events, states
-from segue.projection import RunProjection
 from segue.records import FlowRun, TaskRun
+from segue.tables import projections
 from segue_events import Event, SqliteJournal, new_id
 
 BATCH = 5_000
@@ -84,6 +84,6 @@ def stories(flow_runs: int, task_runs: int, now: int) -> Iterator[Event]:
 async def seed(path: Path, flow_runs: int, task_runs: int, now: int) -> None:
     """Write the database; `now` is in µs since the epoch."""
     events = stories(flow_runs, task_runs, now)
-    async with SqliteJournal(path, projections=[RunProjection()]) as journal:
+    async with SqliteJournal(path, projections=projections()) as journal:
         while batch := list(islice(events, BATCH)):
             await journal.append(batch)

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from segue.notify.starter import watch_events
-from segue.projection import RunProjection
 from segue.settings import Settings
 from segue.store import Store
+from segue.tables import projections
 from segue_events import Bus, Clock, JournalError, JournalUnwritable, SystemClock
 from segue_events.journal.sqlite import SqliteJournal
 
@@ -53,7 +53,7 @@ class Host:
         settings = self.settings
         self._make_folder()
         self.journal = SqliteJournal(
-            settings.database, projections=[RunProjection()], synchronous=settings.durability.upper()
+            settings.database, projections=projections(), synchronous=settings.durability.upper()
         )
         # The bus ends before the tasks of the group: they see its last events, and then the end.
         async with self.journal, asyncio.TaskGroup() as group, Bus(self.journal, self.clock) as self.bus:

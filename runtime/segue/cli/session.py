@@ -8,9 +8,9 @@ from typing import NamedTuple
 from segue.cli.errors import CommandFailed
 from segue.cli.exit_codes import ExitCode
 from segue.cli.output import warn
-from segue.projection import RunProjection
 from segue.settings import Settings, load_settings, settings_context
 from segue.store import Store
+from segue.tables import projections
 from segue_events.journal.sqlite import SqliteJournal
 
 __all__ = ("NothingRecorded", "Records", "configured", "opened", "reading", "writing")
@@ -63,7 +63,7 @@ async def opened(settings: Settings, *, read_only: bool) -> AsyncGenerator[Recor
         raise NothingRecorded(settings.database)
     journal = SqliteJournal(
         settings.database,
-        projections=[RunProjection()],
+        projections=projections(),
         synchronous="FULL" if settings.durability == "full" else "NORMAL",
         read_only=read_only,
     )

@@ -15,8 +15,8 @@ from segue.notify.configuration import Configuration
 from segue.notify.lock import NotifierLock
 from segue.notify.watch import FAILURES, Watch
 from segue.notify.wiring import notifier_of
-from segue.projection import RunProjection
 from segue.store import Store
+from segue.tables import projections
 from segue_events import Bus, Clock, Cursor, Filter
 from segue_events.journal.sqlite import SqliteJournal
 from segue_notifiers.channels.outbound import Policy
@@ -173,7 +173,7 @@ class Tenure:
 async def opened(assignment: Assignment, clock: Clock, idle: float | None) -> AsyncGenerator[Tenure]:
     """A tenure upon the assignment's own journal."""
     settings = assignment.settings
-    journal = SqliteJournal(settings.database, projections=[RunProjection()], synchronous=settings.durability.upper())
+    journal = SqliteJournal(settings.database, projections=projections(), synchronous=settings.durability.upper())
     bus = Bus(journal, clock, glance=LOOK)
     stack = AsyncExitStack()
     try:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp
 
-from segue.projection import RunProjection
 from segue.server.access import Access, OpenAccess
 from segue.server.authentication import Authentication
 from segue.server.keys import KeysFile
@@ -14,6 +13,8 @@ from segue.server.metrics import Meters
 from segue.server.streams.streams import Streams
 from segue.settings import LoadedSettings
 from segue.store import Store
+from segue.tables import projections
+from segue.work.local import LocalWork
 from segue_events import Bus, Clock
 from segue_events.journal.sqlite import SqliteJournal
 from segue_events.stream.guard import Guard
@@ -29,8 +30,9 @@ class Wiring:
     """The parts of a server that is running.
 
     `journal` writes, by way of `bus`; `store` reads on a connection of its own, so that no long look holds up the
-    stream. `streams` are the live connections. `authentication` knows keys and sessions; it is the `access` of a server
-    that asks for them. `started` is in µs since the epoch. `page` answers what no route does.
+    stream. `work` decides what is run. `streams` are the live connections. `authentication` knows keys and sessions; it
+    is the `access` of a server that asks for them. `started` is in µs since the epoch. `page` answers what no route
+    does.
     """
 
     loaded: LoadedSettings
@@ -38,6 +40,7 @@ class Wiring:
     journal: SqliteJournal
     bus: Bus
     store: Store
+    work: LocalWork
     streams: Streams
     authentication: Authentication
     started: int
@@ -59,15 +62,13 @@ async def wired(
 ) -> AsyncGenerator[Wiring]:
     """Build the parts for these settings, in the present loop; JournalError says why the database cannot be used."""
     settings = loaded.settings
-    projections = [RunProjection()]
+    kept = projections()
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(
-            SqliteJournal(
-                settings.database, projections=projections, synchronous=settings.durability.upper(), clock=clock
-            )
+            SqliteJournal(settings.database, projections=kept, synchronous=settings.durability.upper(), clock=clock)
         )
         reader = await stack.enter_async_context(
-            SqliteJournal(settings.database, projections=projections, read_only=True, clock=clock)
+            SqliteJournal(settings.database, projections=kept, read_only=True, clock=clock)
         )
         await reader.query(_PAGES_KEPT)
         bus = await stack.enter_async_context(Bus(journal, clock))
@@ -77,6 +78,7 @@ async def wired(
             journal=journal,
             bus=bus,
             store=Store(reader),
+            work=LocalWork(journal, bus, clock),
             streams=Streams(bus),
             authentication=authentication or Authentication(KeysFile(settings.database), clock),
             started=clock.now_us(),
