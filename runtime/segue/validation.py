@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
@@ -70,6 +71,44 @@ def coerced(checks: list[Check], parameters: dict[str, Any]) -> dict[str, Any]:
     if faults:
         raise ParameterTypeError("\n".join(["Flow run received invalid parameters:", *faults]))
     return coerced
+
+
+def schema_of(checks: Sequence[Check]) -> dict[str, Any]:
+    """Return the JSON schema of an object with a property for each check; what pydantic cannot read may be anything."""
+    # A deployment is made rarely; see Check.validator.
+    import pydantic  # noqa: PLC0415
+
+    readable = [check for check in checks if check.validator and _json_schema({"value": (check.annotation, ...)})]
+    # By aliases, since a model's own names cannot be those of just any parameter.
+    fields: dict[str, Any] = {
+        f"p{number}": (check.annotation if check in readable else Any, pydantic.Field(alias=check.name))
+        for number, check in enumerate(checks)
+    }
+    return _json_schema(fields) or {}
+
+
+def jsonable(value: Any) -> Any:
+    """Return what JSON says of a value, as pydantic writes it; raises TypeError for one that it cannot write."""
+    import pydantic  # noqa: PLC0415
+
+    try:
+        return pydantic.TypeAdapter(Any).dump_python(value, mode="json")
+    except (ValueError, RecursionError) as error:
+        raise TypeError(str(error)) from error
+
+
+def _json_schema(fields: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the JSON schema of a model with these fields, or None if there is none."""
+    import pydantic  # noqa: PLC0415
+
+    config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+    try:
+        # Pydantic warns of defaults that JSON cannot say, inside of somebody's model; they are left out.
+        with warnings.catch_warnings(action="ignore"):
+            model: Any = pydantic.create_model("Parameters", __config__=config, **fields)  # pyright: ignore[reportUnknownVariableType]
+            return model.model_json_schema()
+    except (pydantic.errors.PydanticUserError, TypeError, NameError):
+        return None
 
 
 def _resolved(annotation: Any, namespace: dict[str, Any]) -> Any:

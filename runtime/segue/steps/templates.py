@@ -22,12 +22,14 @@ class Sources(NamedTuple):
     """Where values come from. A placeholder for what is None here stays as it is, to be filled later.
 
     `environ` has `{{ $NAME }}`, `outputs` what steps returned, as `{{ id.key }}`, and `stored` looks up
-    `{{ segue.variables.name }}` and `{{ segue.blocks.type.name }}`.
+    `{{ segue.variables.name }}` and `{{ segue.blocks.type.name }}`. With `more_to_come`, outputs that are not there
+    stay as they are, too.
     """
 
     environ: Mapping[str, str] | None = None
     outputs: Mapping[str, Any] | None = None
     stored: Callable[[str], Any] | None = None
+    more_to_come: bool = False
 
 
 def fill(value: Any, sources: Sources, place: str) -> Any:
@@ -81,7 +83,9 @@ def _found(name: str, sources: Sources, place: str) -> Any:
         return _MISSING if sources.environ is None else _environment(name[1:], sources.environ, place)
     if name.startswith(_STORED):
         return _MISSING if sources.stored is None else sources.stored(name)
-    return _MISSING if sources.outputs is None else _output(name, sources.outputs, place)
+    if sources.outputs is None or (sources.more_to_come and name.partition(".")[0] not in sources.outputs):
+        return _MISSING
+    return _output(name, sources.outputs, place)
 
 
 def _environment(name: str, environ: Mapping[str, str], place: str) -> str:

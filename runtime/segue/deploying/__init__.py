@@ -1,0 +1,1 @@
+"""Deploying: from a flow in a file to a deployment that runs elsewhere."""
