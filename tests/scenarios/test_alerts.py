@@ -4,6 +4,7 @@ import asyncio
 import base64
 import fcntl
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -409,3 +410,17 @@ async def test_a_notifier_that_serves_ends_when_it_is_asked_to(receiver: Receive
     serving.terminate()
 
     assert await serving.wait() == 0
+
+
+async def test_a_notifier_whose_database_is_deleted_ends_although_a_message_waits(segue_home: Path) -> None:
+    async with Receiver(status=500) as failing:
+        house = House(segue_home, failing.url())
+        await house.run(ETL)
+        await failing.received()
+        with house.files.lock.open("a") as file:
+            shutil.rmtree(segue_home)
+
+            # It holds this lock to its end, and would try to bring the message for a day.
+            await anyio.to_thread.run_sync(fcntl.flock, file, fcntl.LOCK_EX)
+
+        assert not house.files.lock.exists()

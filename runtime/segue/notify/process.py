@@ -14,12 +14,17 @@ from segue.notify.assignment import Assignment
 from segue.notify.lock import NotifierLock
 from segue.notify.tenure import opened, tell_and_unlock
 from segue.settings import Settings, get_current_settings
-from segue_events import SystemClock
+from segue_events import Clock, SystemClock
 
 IDLE_SECONDS = 5.0
 
 # Seconds between two looks whether the notifier that runs already has ended.
 STANDBY = 0.5
+
+# Seconds between two looks whether the database is still there.
+GLANCE = 2.0
+
+LOGGER = logging.getLogger("segue.notifications")
 
 FORM = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -59,7 +64,7 @@ def serve(settings: Settings) -> int:
 
 
 async def _hold(assignment: Assignment, lock: NotifierLock, idle: float | None) -> None:
-    """Tell until idle, or until a signal asks to end."""
+    """Tell until idle, until a signal asks to end, or until the database is gone."""
     clock = SystemClock()
     async with anyio.create_task_group() as group:
         group.start_soon(_end_at_signal, group.cancel_scope)
@@ -68,6 +73,7 @@ async def _hold(assignment: Assignment, lock: NotifierLock, idle: float | None) 
             while not lock.acquire():
                 await clock.sleep(STANDBY)
         async with opened(assignment, clock, idle) as tenure:
+            group.start_soon(_end_without, assignment.settings.database, clock, group.cancel_scope)
             await tell_and_unlock(tenure, lock)
         group.cancel_scope.cancel()
 
@@ -77,6 +83,23 @@ async def _end_at_signal(scope: anyio.CancelScope) -> None:
         async for _ in signals:
             scope.cancel()
             return
+
+
+async def _end_without(database: Path, clock: Clock, scope: anyio.CancelScope) -> None:
+    """End when this file has been deleted or replaced: else one would try to tell of it for a day, or for ever."""
+    opened_file = _identity(database)
+    while _identity(database) == opened_file:
+        await clock.sleep(GLANCE)
+    LOGGER.warning("The database %s is gone, and what it held is told to nobody any more.", database)
+    scope.cancel()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _own(settings: Settings) -> Assignment:
