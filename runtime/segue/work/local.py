@@ -15,6 +15,7 @@ from segue.work.line import Line
 from segue.work.lock import WorkLock
 from segue.work.pools import Pools
 from segue.work.protocol import Beat
+from segue.work.reasons import Reasons
 from segue.work.runs import Runs
 from segue.work.slots import Slots
 from segue.work.store import WorkStore
@@ -47,6 +48,7 @@ class LocalWork:
         self._pools = Pools(ground)
         self._deployments = Deployments(ground, self._pools)
         self._runs = Runs(ground)
+        self._reasons = Reasons(ground)
         self._line = Line(ground)
         self._slots = Slots(ground)
 
@@ -77,6 +79,10 @@ class LocalWork:
     async def retry_run(self, run_id: str) -> FlowRun:
         """See Work."""
         return await self._runs.retry(run_id)
+
+    async def why_waiting(self, run_id: str) -> str:
+        """See Work."""
+        return await self._reasons.of(run_id)
 
     async def cancel_run(self, run_id: str, by: str = "", reason: str = "") -> FlowRun:
         """Ask a run to stop, and return it; one that no worker has been given is Cancelled at once.

@@ -11,7 +11,7 @@ from segue.states import StateType
 from segue.store.source import Source
 from segue_events.ids import id_at_rest, id_in_memory
 
-__all__ = ("Standing", "WorkStore")
+__all__ = ("Going", "Standing", "WorkStore")
 
 _ITEM = "run, deployment, schedule, pool, queue, due, priority, key, worker, epoch, claimed, done"
 # A run has begun once anything is told of it after it was put in line, but that it is late.
@@ -28,6 +28,16 @@ class Standing(NamedTuple):
     item: WorkItem
     stop: bool
     begun: bool
+
+
+class Going(NamedTuple):
+    """A run that a worker holds: its name, and what it counts for."""
+
+    run: str
+    deployment_id: str
+    key: str
+    queue: str
+    worker_id: str
 
 
 class WorkStore:
@@ -144,6 +154,29 @@ class WorkStore:
             (worker.pool, id_at_rest(worker.id)),
         )
         return [_standing(*row) for row in rows]
+
+    async def going(self, pool: str) -> list[Going]:
+        """Return the runs that workers hold of a pool, the first claimed first."""
+        rows = await self.source.query(
+            "SELECT r.name, i.deployment, i.key, i.queue, i.worker FROM work_item AS i"
+            " LEFT JOIN flow_run AS r ON r.id = i.run"
+            " WHERE i.done = 0 AND i.worker != '' AND i.pool = ? ORDER BY i.claimed, i.run",
+            (pool,),
+        )
+        return [
+            Going(run or "", id_in_memory(deployment), key, queue, id_in_memory(worker))
+            for run, deployment, key, queue, worker in rows
+        ]
+
+    async def ahead(self, run_id: str, now: int) -> int:
+        """Return how many runs that are due are before one in its queue."""
+        rows = await self.source.query(
+            "SELECT count(*) FROM work_item AS o JOIN work_item AS i ON o.pool = i.pool AND o.queue = i.queue"
+            " WHERE i.run = ? AND o.done = 0 AND o.worker = '' AND o.due <= ?"
+            " AND (o.priority, o.due, o.first) < (i.priority, i.due, i.first)",
+            (id_at_rest(run_id), now),
+        )
+        return rows[0][0]
 
     async def subflows(self, run_id: str) -> list[str]:
         """Return the flow runs inside of one that have not ended; not those that are in line on their own."""
