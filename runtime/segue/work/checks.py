@@ -7,6 +7,8 @@ from uuid import UUID
 from segue.exceptions import InvalidNameError, InvalidRun, InvalidWork
 from segue.names import check_name, run_name
 from segue.records.work import Deployment, Limit, WorkPool
+from segue.scheduling.check import check_schedules
+from segue.work.schema import check_schema
 
 __all__ = ("check_deployment", "check_limit", "check_pool", "concurrency_key")
 
@@ -27,8 +29,8 @@ def check_deployment(deployment: Deployment) -> None:
         raise InvalidWork(
             f"{shown} has a concurrency key and no limit; say how many runs of each key may go at a time."
         )
-    ids = [schedule.id for schedule in deployment.schedules]
-    _check_unique(f"{shown} has several schedules", ids)
+    check_schedules(deployment.schedules)
+    check_schema(deployment)
 
 
 def check_pool(pool: WorkPool) -> None:

@@ -10,6 +10,7 @@ from segue.records.work import Deployment, RunRequest, WorkItem
 from segue.states import State, StateDetails, StateType, instant
 from segue.work.checks import concurrency_key
 from segue.work.ground import Ground
+from segue.work.schema import check_parameters
 from segue.work_events import key_run_id, run_scheduled, scheduled_run_id
 from segue_events import new_id
 
@@ -57,6 +58,7 @@ class Runs:
         """Return the record of the run that is asked for."""
         of_schedule = [one.parameters for one in deployment.schedules if one.id == request.schedule_id]
         parameters = {**deployment.parameters, **(of_schedule[0] if of_schedule else {}), **request.parameters}
+        check_parameters(deployment, parameters)
         run_id = _id_of(request, deployment)
         due = now if request.due is None else request.due
         return FlowRun(
