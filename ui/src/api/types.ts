@@ -46,12 +46,16 @@ export interface FlowRun extends Run {
   flow_version: string;
   root_id: string | null;
   task_counts: Counts;
+  // The deployment that it is a run of.
+  deployment_id?: string | null;
 }
 
 export interface FlowRunDetails extends FlowRun, Outcome {
   parameters: Record<string, unknown>;
   pid: number | null;
   entrypoint: string;
+  // Why it has not begun, null for one that does not wait.
+  waiting_for: string | null;
 }
 
 export interface TaskRun extends Run {

@@ -8,10 +8,18 @@ const VIEWS: Record<string, () => Promise<{ default: Component }>> = {
   run: () => import("./Run.svelte"),
   flows: () => import("./Flows.svelte"),
   flow: () => import("./Flow.svelte"),
+  deployments: () => import("./Deployments.svelte"),
+  deployment: () => import("./Deployment.svelte"),
+  "work-pools": () => import("./WorkPools.svelte"),
+  "work-pool": () => import("./WorkPool.svelte"),
+  limits: () => import("./Limits.svelte"),
   events: () => import("./Events.svelte"),
   notifications: () => import("./Notifications.svelte"),
   settings: () => import("./Settings.svelte"),
 };
+
+// Of these there is a view of all, and one of each.
+const SINGLE = new Set(["runs", "flows", "deployments", "work-pools"]);
 
 export async function view(path: readonly string[]): Promise<Component> {
   const load = VIEWS[name(path)] ?? (() => import("./Lost.svelte"));
@@ -21,12 +29,10 @@ export async function view(path: readonly string[]): Promise<Component> {
 export function title(path: readonly string[]): string {
   const first = path[0] ?? "";
   const place = PLACES.find((one) => one.path === first)?.label ?? "Lost";
-  return path.length > 1 && first !== "notifications" ? path[1]! : place;
+  return path.length > 1 && SINGLE.has(first) ? path[1]! : place;
 }
 
 function name(path: readonly string[]): string {
   const first = path[0] ?? "";
-  if (path.length > 1 && first === "runs") return "run";
-  if (path.length > 1 && first === "flows") return "flow";
-  return first;
+  return path.length > 1 && SINGLE.has(first) ? first.slice(0, -1) : first;
 }
