@@ -31,7 +31,7 @@ def create_app(wiring: Wiring, table: Sequence[Route] = TABLE) -> Starlette:
     by_path: dict[str, dict[str, Route]] = {}
     for route in table:
         by_path.setdefault(route.path, {})[route.method] = route
-    answers = Answers(wiring.clock)
+    answers = Answers(wiring.clock, wiring.loaded.settings.database)
     routes: list[BaseRoute] = []
     # Whole paths before those with a part that may be anything.
     for path, methods in sorted(by_path.items(), key=lambda item: "{" in item[0]):
@@ -85,7 +85,7 @@ class _Endpoint:
         body = None if route.body is None else await body_of(request, route.body)
         call: Call[Any, Any] = Call(wiring=self._wiring, connection=request, caller=caller, query=query, body=body)
         if request.method == "POST":
-            return await self._answers.once(request, caller, lambda: _made(route, call))
+            return await self._answers.once(request, caller, lambda: _made(route, call), filed=route.filed)
         return await _made(route, call)
 
 

@@ -61,7 +61,8 @@ class Route(NamedTuple):
     `handler` returns a value of the type `answer`, or a starlette Response, which goes out as it is. `scope` is what
     the caller must be allowed to do, None if anybody may. `query` and `body` are structs; the handler is only called
     with what fits them. `tag` returns the entity tag, before the handler is called, which it is not if the client has
-    that already. `media` are the media types of answers that are no JSON.
+    that already. `media` are the media types of answers that are no JSON. `filed` is False where the answer under an
+    Idempotency-Key is not written to the disk: it is secret, or doing it twice is the same as once.
     """
 
     method: str
@@ -75,3 +76,4 @@ class Route(NamedTuple):
     status: int = 200
     tag: Tagger | None = None
     media: tuple[str, ...] = ()
+    filed: bool = True

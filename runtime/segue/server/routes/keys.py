@@ -55,6 +55,6 @@ ADMIN = Scope.ADMIN
 
 ROUTES = (
     Route("GET", "/api/keys", ADMIN, keys, "API keys", Keys),
-    Route("POST", "/api/keys", ADMIN, create, "Make an API key", KeyMade, body=KeyRequest, status=201),
+    Route("POST", "/api/keys", ADMIN, create, "Make an API key", KeyMade, body=KeyRequest, status=201, filed=False),
     Route("DELETE", "/api/keys/{key}", ADMIN, revoke, "Revoke an API key", status=204),
 )

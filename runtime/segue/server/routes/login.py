@@ -50,7 +50,7 @@ def _scope_name(scope: Scope | None) -> Any:
 
 
 ROUTES = (
-    Route("POST", "/api/login", None, login, "Begin a session of the page", body=Login, status=204),
-    Route("POST", "/api/logout", Scope.READ, logout, "End the session of the page", status=204),
+    Route("POST", "/api/login", None, login, "Begin a session of the page", body=Login, status=204, filed=False),
+    Route("POST", "/api/logout", Scope.READ, logout, "End the session of the page", status=204, filed=False),
     Route("GET", "/api/me", Scope.READ, me, "Who one is, and what one may do", Me),
 )

@@ -112,6 +112,6 @@ ROUTES = (
     Route(
         "GET", "/api/events/stream", Scope.READ, stream, "Events as they are committed", EventBatch, query=StreamQuery
     ),
-    Route("POST", "/api/events/in", Scope.RUN, events_in, "Commit events", Head, body=EventsIn),
+    Route("POST", "/api/events/in", Scope.RUN, events_in, "Commit events", Head, body=EventsIn, filed=False),
     Route("GET", "/api/cache-entry", Scope.READ, cache_entry, "A cached result", CacheEntryBody, query=CacheQuery),
 )
