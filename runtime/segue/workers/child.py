@@ -19,7 +19,13 @@ from segue import run_events, states
 from segue.context import tags
 from segue.engine.assignment import assigned
 from segue.entrypoints import load_flow
-from segue.exceptions import FlowNotFound, JournalNotRecorded, ParameterBindError, SegueError, StepFailed
+from segue.exceptions import (
+    FlowNotFound,
+    JournalNotRecorded,
+    ParameterBindError,
+    SegueError,
+    WorkError,
+)
 from segue.flows import Flow
 from segue.logging import get_logger
 from segue.recording import backend_of
@@ -83,7 +89,7 @@ def perform(claim: Claim, report: Report, loaded: Callable[[Claim], Flow[..., An
             flow = loaded(claim)
         except FlowNotFound as error:
             return _record(claim, states.Failed(message=f"Its flow could not be loaded. {error}"), report)
-        except StepFailed as error:
+        except WorkError as error:
             return _record(claim, states.Crashed(message=str(error)), report)
         report.say("begun")
         return _call(flow, claim, report)

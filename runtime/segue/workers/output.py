@@ -8,10 +8,12 @@ from typing import Any
 
 from segue.backend import Backend
 from segue.logging import capped, visible
+from segue.recording import backend_of
 from segue.records.work import Claim
 from segue.run_events import log_line
+from segue.settings import Settings
 
-__all__ = ("MARK", "RunOutput", "show")
+__all__ = ("MARK", "RunOutput", "run_sink", "show")
 
 MARK = "\x1e"
 """Stands before a line that the run has logged by itself, and that is only to be shown."""
@@ -75,6 +77,19 @@ class RunOutput:
         backend = self._backend()
         line: dict[str, Any] = {"run_id": self._claim.run_id, "subject": self._claim.run_id}
         backend.publish(log_line(**line, level=level, logger=LOGGER, message=text, occurred=backend.clock.now_us()))
+
+
+def run_sink(settings: Settings, show: Show) -> Callable[[Claim], tuple[Callable[[bytes], None], Callable[[], None]]]:
+    """Return what makes, for a claimed run, what takes its output, and what is called at its end.
+
+    The journal, or the link to the server, is opened with the first line.
+    """
+
+    def sink(claim: Claim) -> tuple[Callable[[bytes], None], Callable[[], None]]:
+        made = RunOutput(claim, lambda: backend_of(settings), settings.logging_max_line_bytes, show)
+        return made.take, made.end
+
+    return sink
 
 
 def show(run_name: str, line: str) -> None:

@@ -1,34 +1,92 @@
-"""Pull steps: how a run comes to its code, and where that is then."""
+"""Pull: how a run comes to its code, and where that is then; what was pulled just now is not pulled again."""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
-from collections.abc import Callable, Mapping
-from importlib import import_module
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+
+import anyio
+import msgspec
 
 from segue.exceptions import StepFailed
 from segue.records.work import Claim
+from segue.settings import get_current_settings
+from segue.steps import Sources, read_steps, run_steps
+from segue_events import Clock, SystemClock
 
-__all__ = ("arrive",)
+__all__ = ("PULL_SECONDS", "arrive", "pulls")
 
-# What a step says besides the inputs of its function.
-_ABOUT = ("id", "requires")
+PULL_SECONDS = 30.0
+"""For how long pulled code serves further runs, unless the job variable `pull_seconds` says otherwise."""
+
+# The step that brings nothing.
+_GO = "set_working_directory"
+_LOCK, _PLACE = ".lock", ".place"
 
 
-def arrive(claim: Claim) -> None:
+def pulls(claim: Claim) -> bool:
+    """Whether the claimed run's code has to be brought from somewhere."""
+    return any(name.rpartition(".")[2] != _GO for step in claim.deployment.pull_steps for name in step)
+
+
+def arrive(claim: Claim, clock: Clock | None = None) -> None:
     """Make the folder of a claimed run's code the current one: its path, or where its pull steps end.
 
-    Raises StepFailed, which says which step, and why.
+    Raises StepFailed and InvalidProject, which say which step, and why.
     """
-    deployment = claim.deployment
-    directory = str(claim.job_variables.get("working_dir") or deployment.path or "")
+    directory = str(claim.job_variables.get("working_dir") or claim.deployment.path or "")
+    if pulls(claim):
+        _arrive_where_pulled(claim, directory, clock or SystemClock())
+        return
     if directory:
         _enter(directory)
-    for step in deployment.pull_steps:
-        for name, inputs in step.items():
-            _take(name, inputs)
+    if claim.deployment.pull_steps:
+        _enter(_run(claim))
+
+
+def _arrive_where_pulled(claim: Claim, directory: str, clock: Clock) -> None:
+    """Pull into a folder that is kept for this deployment; into a given one, for every run."""
+    if directory:
+        _enter(directory)
+        _enter(_run(claim))
+        return
+    lasts = float(claim.job_variables.get("pull_seconds", PULL_SECONDS))
+    with _kept_folder(claim) as folder:
+        _enter(str(folder))
+        place = folder / _PLACE
+        if place.exists() and clock.now_us() / 1e6 - place.stat().st_mtime < lasts:
+            _enter(place.read_text())
+            return
+        pulled = _run(claim)
+        place.write_text(pulled)
+    _enter(pulled)
+
+
+@contextmanager
+def _kept_folder(claim: Claim) -> Generator[Path]:
+    """Open the folder in which these steps bring the code of this deployment; one process at a time."""
+    steps = hashlib.sha256(msgspec.json.encode(claim.deployment.pull_steps)).hexdigest()[:16]
+    folder = get_current_settings().home / "pulled" / f"{claim.deployment.id}-{steps}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (folder / _LOCK).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield folder
+    except OSError as error:
+        raise StepFailed(f"Code cannot be pulled into {folder}: {error.strerror}. Make room there.") from error
+
+
+def _run(claim: Claim) -> str:
+    """Run the pull steps from the current folder on; return the folder where they end."""
+    place = f"the pull steps of deployment '{claim.deployment.full_name}'"
+    steps = read_steps(claim.deployment.pull_steps, place)
+    sources = Sources(environ=os.environ, outputs={})
+    return str(anyio.run(partial(run_steps, steps, sources, place)).folder)
 
 
 def _enter(directory: str) -> None:
@@ -39,30 +97,3 @@ def _enter(directory: str) -> None:
             f"The folder {directory} of the code cannot be entered ({error.strerror}). "
             "It has to be there on the machine of the worker; a pull step can bring it."
         ) from None
-
-
-def _take(name: str, inputs: object) -> None:
-    """Do a step; where it says a directory, that is where the next one begins."""
-    given: Mapping[str, Any] = cast("Mapping[str, Any]", inputs) if isinstance(inputs, Mapping) else {}
-    arguments = {key: value for key, value in given.items() if key not in _ABOUT}
-    try:
-        output = _function(name)(**arguments)
-    except StepFailed:
-        raise
-    except Exception as error:
-        raise StepFailed(f"The pull step {name} failed: {type(error).__name__}: {error}") from error
-    if isinstance(output, Mapping):
-        directory = cast("Mapping[str, Any]", output).get("directory")
-        if directory:
-            _enter(str(directory))
-
-
-def _function(name: str) -> Callable[..., Any]:
-    module, _, function = name.rpartition(".")
-    try:
-        found: Any = getattr(import_module(module), function)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise StepFailed(
-            f"There is no pull step {name}: {error}. Write a function as package.module.function."
-        ) from None
-    return found
