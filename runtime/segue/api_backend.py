@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from importlib import import_module
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
+from segue.client.asynchronous import AsyncClient
+from segue.client.failures import ServerAway
 from segue.far.link import Link, current_link
 from segue.records import CacheEntry
 from segue.requests import Heard
 from segue.run_events import LOG_WRITTEN, log_line
 from segue.settings import Settings
+from segue.slots import LimitedWork, Slots
 from segue_events import Event, PayloadError
 from segue_events.event import seal
 from segue_events.stream import EventTooLarge, wire
 from segue_events.stream.carrier import ENVELOPE
+
+T = TypeVar("T")
 
 # The largest event that a server takes.
 _MAX_EVENT = 16 * 1024 * 1024 - ENVELOPE
@@ -26,7 +35,7 @@ _WARNING = 30
 class ApiBackend:
     """Publishes to the link's spool, and asks the link's server."""
 
-    __slots__ = ("_link", "_lock", "_lost", "_spool", "clock")
+    __slots__ = ("_link", "_lock", "_lost", "_spool", "clock", "slots")
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -35,6 +44,7 @@ class ApiBackend:
         # Of each run, how many of its log lines were left out since this was last said.
         self._lost: dict[str, int] = {}
         self.clock = link.clock
+        self.slots = _slots_of(link)
 
     def publish(self, event: Event) -> None:
         """Take the event, to be sent; of what cannot be kept here or there, `flush` and a log line tell."""
@@ -98,3 +108,28 @@ class ApiBackend:
 def api_backend(settings: Settings) -> ApiBackend:
     """Return the backend of the settings' server."""
     return ApiBackend(current_link(settings))
+
+
+class _Desk:
+    """The Work of a link's server."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def call(self, ask: Callable[[LimitedWork], Awaitable[T]]) -> Future[T]:
+        """Call `ask` with it, in the link's loop; from any thread."""
+
+        async def asked(client: AsyncClient) -> T:
+            # Most runs have neither tags nor limits, and do without all that Work imports.
+            work: Any = import_module("segue.work.api").ApiWork(client)
+            return await ask(work)
+
+        return self._link.ask(asked)
+
+
+_of_links: WeakKeyDictionary[Link, Slots] = WeakKeyDictionary()
+
+
+def _slots_of(link: Link) -> Slots:
+    slots = _of_links.get(link)
+    return slots or _of_links.setdefault(link, Slots(_Desk(link).call, link.clock, away=(ServerAway,)))

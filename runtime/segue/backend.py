@@ -7,6 +7,7 @@ from typing import Protocol
 
 from segue.records import CacheEntry
 from segue.requests import Heard
+from segue.slots import Slots
 from segue_events import Clock, Event
 
 
@@ -14,6 +15,11 @@ class Backend(Protocol):
     """Where a run's events go, and where what other runs left is found. Every method may be called from any thread."""
 
     clock: Clock
+
+    @property
+    def slots(self) -> Slots:
+        """The way to the limits that bind runs."""
+        ...
 
     def publish(self, event: Event) -> None:
         """Take the event; it is durable once a `flush` that was asked for later is done.

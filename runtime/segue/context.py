@@ -103,7 +103,7 @@ class FlowRunContext:
 class TaskRunContext:
     """A task run in progress."""
 
-    __slots__ = ("flow_context", "log_prints", "parameters", "parent", "task", "task_run", "world")
+    __slots__ = ("flow_context", "limits", "log_prints", "parameters", "parent", "task", "task_run", "world")
 
     def __init__(
         self,
@@ -120,6 +120,8 @@ class TaskRunContext:
         self.world = world
         self.parent = parent
         self.flow_context = flow
+        # The limits of which the run holds slots for its tags: the runs inside of it need none of their own.
+        self.limits: frozenset[str] = frozenset()
         asked = task.options.log_prints
         if asked is None:
             asked = world.settings.logging_log_prints if flow is None else flow.log_prints

@@ -36,6 +36,9 @@
         ├── AmbiguousDeployment   several deployments that may be meant
         ├── UnknownPool           no work pool of this name
         ├── UnknownLimit          no limit of this name
+        ├── ConcurrencySlotAcquisitionError          slots that cannot be had
+        │   ├── AcquireConcurrencySlotTimeoutError   (TimeoutError) … within the time that was given
+        │   └── SlotsLost                            … any longer: others may have them
         ├── InvalidProject        a project's files, or what they are to be deployed with, that cannot be read
         └── StepFailed            a step to build, push or pull a project that did not succeed
 
@@ -304,6 +307,18 @@ class UnknownPool(WorkError):
 
 class UnknownLimit(WorkError):
     """No concurrency limit has this name."""
+
+
+class ConcurrencySlotAcquisitionError(WorkError):
+    """Slots of concurrency limits cannot be had."""
+
+
+class AcquireConcurrencySlotTimeoutError(ConcurrencySlotAcquisitionError, TimeoutError):
+    """Slots of concurrency limits were not free within the time that was given."""
+
+
+class SlotsLost(ConcurrencySlotAcquisitionError):
+    """Slots could not be kept while they were needed, and others may have had them."""
 
 
 class InvalidProject(WorkError):

@@ -47,6 +47,15 @@ class Invoke(msgspec.Struct):
     streamed: bool = False
 
 
+class TakeSlots(msgspec.Struct, frozen=True):
+    """Take slots of the limits that bind the run: those that are free, or if `wait` as soon as they are.
+
+    Send why it has to wait, or None once it has them.
+    """
+
+    wait: bool
+
+
 class Sleep(msgspec.Struct, frozen=True):
     """Let `seconds` go by."""
 
@@ -87,7 +96,7 @@ class Say(msgspec.Struct, frozen=True):
     text: str
 
 
-Command = Record | Ready | Invoke | Sleep | Fire | Ask | Lookup | Keep | Say
+Command = Record | Ready | TakeSlots | Invoke | Sleep | Fire | Ask | Lookup | Keep | Say
 Life = Generator[Command, Any, State[Any]]
 
 DEBUG, INFO, WARNING, ERROR = 10, 20, 30, 40
@@ -105,6 +114,7 @@ class Plan(msgspec.Struct, kw_only=True):
     retries: RetryPolicy
     persist: bool = False
     depends: bool = False
+    limited: bool = False
     cache_key: Callable[[], str | None] | None = None
     refresh_cache: bool = False
     may_retry: Callable[[], bool] = lambda: True
@@ -136,6 +146,8 @@ def _task_life(options: TaskOptions, plan: Plan) -> Life:
         reason = yield Ready()
         if reason is not None:
             return (yield from _not_ready(plan, reason))
+    if plan.limited:
+        yield from _slots(plan)
     running: State[Any] = State(StateType.RUNNING, "Running", occurred=plan.now())
     yield Record(running)
     if options.on_running:
@@ -149,6 +161,15 @@ def _task_life(options: TaskOptions, plan: Plan) -> Life:
     if state.type is StateType.COMPLETED and (plan.persist or key is not None):
         return (yield from _settle_kept("Task", options, plan, state, key))
     return (yield from _settle(options, state))
+
+
+def _slots(plan: Plan) -> Generator[Command, Any, None]:
+    """Take the slots that the run needs; record what it waits for if there are none."""
+    reason = yield TakeSlots(wait=False)
+    if reason is not None:
+        waiting: State[Any] = State(StateType.PENDING, "Pending", message=reason, occurred=plan.now())
+        yield Record(waiting)
+        yield TakeSlots(wait=True)
 
 
 def _flow_life(options: FlowOptions, plan: Plan, invalid: str | None) -> Life:
@@ -239,6 +260,8 @@ def _before_next(
         yield Record(states.AwaitingRetry(scheduled_time=at, message=failed.message, occurred=now))
     if delay > 0:
         yield Sleep(delay)
+        if plan.limited:
+            yield from _slots(plan)
     running = (states.Retrying if noun == "Task" else states.Running)(occurred=plan.now())
     yield Record(running)
     if options.on_running:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import TypeVar
 import msgspec
 
 from segue import host
+from segue.engine.loops import background_loop
 from segue.engine.world import use_backend
 from segue.records import CacheEntry
+from segue.records.work import Lease, Limit
 from segue.requests import Heard, Requests
 from segue.run_events import STATE_TYPES, flow_run_cancel_requested, state_of
 from segue.settings import temporary_settings
+from segue.slots import LimitedWork, Slots
 from segue.states import StateType
 from segue.transitions import refusal
 from segue_events import Clock, Event, encode_payload, new_id
@@ -34,6 +38,7 @@ class MemoryBackend:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.events: list[Event] = []
+        self.slots = Slots(_ask_of_nobody, clock)
         self._requests = Requests()
         self._last: dict[str, StateType] = {}
 
@@ -84,6 +89,38 @@ class MemoryBackend:
     def forget(self, run_id: str) -> None:
         """Have it called no more."""
         self._requests.forget(run_id)
+
+
+class _Unlimited:
+    """What is asked of a Work for runs in memory: no limit binds them."""
+
+    async def limits(self) -> list[Limit]:
+        """Return none."""
+        return []
+
+    async def leases(self, limit: str = "") -> list[Lease]:
+        """Return none."""
+        return []
+
+    async def acquire(
+        self, names: Sequence[str], slots: int, holder: str, *, strict: bool = False, wait: float = 0.0
+    ) -> Lease | None:
+        """Grant everything."""
+        return Lease(id="", limits=(), slots=slots, holder=holder, until=0)
+
+    async def renew(self, lease_id: str) -> bool:
+        """Lose nothing."""
+        return True
+
+    async def release(self, lease_id: str) -> None:
+        """Free nothing."""
+
+
+def _ask_of_nobody(ask: Callable[[LimitedWork], Awaitable[T]]) -> Future[T]:
+    async def asked() -> T:
+        return await ask(_Unlimited())
+
+    return asyncio.run_coroutine_threadsafe(asked(), background_loop())
 
 
 class Harness:

@@ -9,6 +9,7 @@ from typing import Any
 from segue import states
 from segue.engine.loops import Spawner, background_loop
 from segue.engine.shielding import shielded
+from segue.engine.tag_slots import TagSlots
 from segue.engine.task_run import TaskCall
 from segue.exceptions import BlockingInLoopError
 from segue.futures import TaskFuture, running_loop, wait, wait_async
@@ -53,12 +54,25 @@ class FlowChildren:
         try:
             if job.is_async:
                 self._loop_spawner().start(job)
-            else:
+            elif job.slots is None or job.slots.is_free:
                 self._runner.start(job)
+            else:
+                asyncio.run_coroutine_threadsafe(self._start_with_slots(job, job.slots), background_loop())
         except Exception as error:
-            # Whoever waits for the job would wait for ever.
-            if job.claim():
-                job.settle(states.Crashed(message=f"The task runner could not start it: {error}", data=error))
+            _crash(job, f"The task runner could not start it: {error}", error)
+
+    async def _start_with_slots(self, job: TaskCall, slots: TagSlots) -> None:
+        """Start a job of the pool once the slots that it needs are there: none of the pool's threads waits for them."""
+        try:
+            reason = await slots.take_async(wait=False)
+            if reason is not None and not job.claimed:
+                job.record(states.Pending(message=reason, occurred=job.world.backend.clock.now_us()), None)
+                await slots.take_async(wait=True)
+            self._runner.start(job)
+        except asyncio.CancelledError:
+            return  # the job was cancelled, which is recorded
+        except Exception as error:
+            _crash(job, str(error), error)
 
     def refuse_wait(self) -> None:
         """Raise BlockingInLoopError where waiting for a child would stop the flow's own loop."""
@@ -120,6 +134,12 @@ class FlowChildren:
             else:
                 in_threads += 1
         return in_threads
+
+
+def _crash(job: TaskCall, message: str, error: Exception) -> None:
+    """End a job that cannot be started: whoever waits for it would wait for ever."""
+    if job.claim():
+        job.settle(states.Crashed(message=message, data=error))
 
 
 class _Countdown:

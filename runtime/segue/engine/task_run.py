@@ -19,12 +19,13 @@ from segue.definitions import TaskDefinition
 from segue.engine.caching import Keeping, Kept, inline, keeping_of_task
 from segue.engine.calls import RunCall
 from segue.engine.drivers import drive, drive_async, drive_async_generator, drive_generator
+from segue.engine.tag_slots import TagSlots
 from segue.engine.world import world_of
 from segue.exceptions import CancellationRequested, NotCanonical
 from segue.futures import TaskFuture
 from segue.inputs import blocked_by, final_state, find_upstream, open_futures, resolved, traced, upstream_ids
 from segue.keys import Scope, current_scope
-from segue.lifecycle import ERROR, Invoke, Life, Plan, crash_message, task_life
+from segue.lifecycle import ERROR, Command, Invoke, Life, Plan, TakeSlots, crash_message, task_life
 from segue.logging import RunLogger, run_logger
 from segue.names import run_name
 from segue.records import CacheEntry, TaskRun
@@ -60,6 +61,7 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         "parent",
         "run",
         "shipped",
+        "slots",
         "upstream",
         "variables",
         "world",
@@ -92,6 +94,7 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         self.asyncio_task: asyncio.Task[Any] | None = None
         self.run = self._identified(flow_context_of(parent))
         self.context = TaskRunContext(task, self.run, self.parameters, world, parent)
+        self.slots = TagSlots(self.context, self.logger) if self.run.tags else None
 
     def _identified(self, flow: FlowRunContext | None) -> TaskRun:
         """Make the run's record: which step of its flow run this call is, and what it is called."""
@@ -155,6 +158,7 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
             random=_random,
             retries=task.policy(settings.tasks_default_retries, settings.tasks_default_retry_delay_seconds),
             depends=bool(self.upstream),
+            limited=self.slots is not None,
             may_retry=self._may_retry,
             persist=keeping is not None and keeping.persist,
             cache_key=None if keeping is None else self._cache_key,
@@ -204,6 +208,8 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         """Make `state` the run's state and publish its event, with the value where that is small and plain."""
         run = self.run
         run.enter(state)
+        if self.slots is not None:
+            self.slots.entered(state)
         result: Inline = UNSET
         if state.type is StateType.COMPLETED and (kept is None or kept.ref is None) and not self.definition.isgenerator:
             result = inline(state.data, self.world.settings.results_inline_limit)
@@ -224,6 +230,18 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
     def reuse(self, entry: CacheEntry | None) -> State[Any] | None:
         """Return the Cached state for an entry, or None when there is none or its value is gone."""
         return None if self.keeping is None else self.keeping.reuse(entry, self.logger)
+
+    def perform(self, command: Command) -> Any:
+        """Do a command in plain code and return its answer."""
+        if self.slots is not None and isinstance(command, TakeSlots):
+            return self.slots.take(command.wait)
+        return super().perform(command)
+
+    async def perform_async(self, command: Command) -> Any:
+        """Do a command in a coroutine and return its answer."""
+        if self.slots is not None and isinstance(command, TakeSlots):
+            return await self.slots.take_async(command.wait)
+        return await super().perform_async(command)
 
     def logger(self) -> RunLogger:
         """Return the logger for what the engine itself has to say of this run."""

@@ -14,6 +14,7 @@ from segue.recording import backend_of
 from segue.records import CacheEntry
 from segue.requests import Heard
 from segue.settings import Settings, get_current_settings
+from segue.slots import Slots
 from segue_events import Clock, Event
 
 _backend: ContextVar[Backend | None] = ContextVar("segue_backend", default=None)
@@ -36,6 +37,11 @@ class _OfThisProcess:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self.clock = clock
+
+    @property
+    def slots(self) -> Slots:
+        """See Backend."""
+        return backend_of(self._settings).slots
 
     def publish(self, event: Event) -> None:
         """See Backend."""

@@ -8,8 +8,9 @@ import hashlib
 import logging
 import os
 import threading
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -30,6 +31,8 @@ from segue_events.stream import wire
 from segue_events.stream.carrier import Carrier
 
 __all__ = ("Link", "close_links", "current_link")
+
+T = TypeVar("T")
 
 _LOGGER = logging.getLogger("segue.server")
 
@@ -88,6 +91,14 @@ class Link:
     def cached(self, key: str) -> Future[CacheEntry | None]:
         """Return a future of the result under a cache key; of None where the server does not answer."""
         return asyncio.run_coroutine_threadsafe(self._cached(key, self.spool.published), self._loop)
+
+    def ask(self, question: Callable[[AsyncClient], Awaitable[T]]) -> Future[T]:
+        """Ask the server something, in the link's loop; return a future of the answer."""
+
+        async def asked() -> T:
+            return await question(self._client)
+
+        return asyncio.run_coroutine_threadsafe(asked(), self._loop)
 
     def close(self, parting: float = _PARTING) -> None:
         """Send what is left, waiting up to `parting` seconds for a server that is away; leave the rest to the next
