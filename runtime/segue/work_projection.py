@@ -58,6 +58,8 @@ CREATE INDEX IF NOT EXISTS work_item_waiting ON work_item (pool, queue, priority
 CREATE INDEX IF NOT EXISTS work_item_due ON work_item (pool, queue, due) WHERE done = 0 AND worker = '';
 CREATE INDEX IF NOT EXISTS work_item_held ON work_item (pool, worker, queue, deployment, key)
     WHERE done = 0 AND worker != '';
+CREATE INDEX IF NOT EXISTS work_item_deployment ON work_item (deployment);
+CREATE INDEX IF NOT EXISTS work_item_stopped ON work_item (first) WHERE stop = 1 AND done = 0 AND worker = '';
 CREATE INDEX IF NOT EXISTS work_item_open ON work_item (deployment, schedule) WHERE done = 0;
 """
 
@@ -160,7 +162,7 @@ class WorkProjection:
     """Folds events about work into tables; pure."""
 
     name = "work"
-    version = 1
+    version = 2
     schema = _SCHEMA
     tables = (
         "deployment",

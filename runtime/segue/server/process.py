@@ -30,6 +30,7 @@ from segue.server.wiring import Wiring, wired
 from segue.services.alerts import Alerts
 from segue.services.late_runs import LateRuns
 from segue.services.leases import Leases
+from segue.services.lost_workers import LostWorkers
 from segue.services.retention import Retention
 from segue.services.service import Service, attend, attend_last
 from segue.settings import LoadedSettings, Settings, load_settings
@@ -142,6 +143,7 @@ def _housekeeping(wiring: Wiring) -> list[Service]:
     settings, journal, bus = wiring.loaded.settings, wiring.journal, wiring.bus
     return [
         Leases(journal, bus, os.uname().nodename),
+        LostWorkers(wiring.work),
         LateRuns(journal, bus, settings.server_late_seconds),
         Retention(journal, bus, settings.server_retention_days),
     ]

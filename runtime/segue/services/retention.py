@@ -3,6 +3,7 @@
 from segue.projection import TYPE_CODES
 from segue.run_events import flow_run_deleted
 from segue.states import FINAL_TYPES
+from segue.work.keeping import said_again
 from segue_events import Bus
 from segue_events.ids import id_in_memory
 from segue_events.journal.sqlite import SqliteJournal
@@ -34,7 +35,8 @@ FROM (SELECT seq, occurred FROM event WHERE seq > (SELECT floor FROM journal) OR
 class Retention:
     """A service that keeps runs for `days` after their end, and events for `days`; 0 keeps all for ever.
 
-    Events of runs that are kept are kept too, and with them all that came after the first of these.
+    Events of runs that are kept are kept too, and with them all that came after the first of these. Deployments and the
+    like, of which no young event tells, are saved anew first.
     """
 
     name = "retention"
@@ -72,8 +74,13 @@ class Retention:
         return (await self._journal.head()).seq if first is None else first
 
     async def _delete_events(self, oldest: int, now: int) -> bool:
-        """Delete some of the events before `oldest`; return whether there were as many as one step takes."""
+        """Delete some of the events before `oldest`; return whether there may be more to do."""
         [(young, last)] = await self._journal.query(_OLDEST, (oldest, now + _DAY_US, _EVENTS))
         if last is None or self._first is None:
             return False
-        return await self._journal.delete_before(min(young or last + 1, self._first)) >= _EVENTS
+        before = min(young or last + 1, self._first)
+        if kept := await said_again(self._journal, before, now):
+            self._bus.publish_many(kept)
+            await self._bus.flushed()
+            return True
+        return await self._journal.delete_before(before) >= _EVENTS

@@ -94,6 +94,25 @@ class Line:
                     events += await let_go(ground, one, "")
             await ground.commit(events)
 
+    async def sweep(self, now: int) -> None:
+        """Let go of the runs of workers that have not been seen for LEASE_SECONDS, or that have left so long ago."""
+        ground = self._ground
+        if not await ground.store.silent_workers(now - _LEASE) and not await ground.store.stopped():
+            return
+        async with ground.lock:
+            for worker in await ground.store.silent_workers(now - _LEASE):
+                events: list[Event] = []
+                if worker.ended is None:
+                    events.append(work_events.worker_gone(worker.id, now, lost=True))
+                why = f"Its worker '{worker.name}' on {worker.host or 'an unknown machine'} {_gone_since(worker, now)}."
+                for one in await ground.store.held(worker):
+                    events += await let_go(ground, one, why)
+                await ground.commit(events)
+            told = "It was cancelled before it had begun."
+            for run_id in await ground.store.stopped():
+                state: State[Any] = State(StateType.CANCELLED, "Cancelled", told, now)
+                await ground.commit(await ended(ground, run_id, state))
+
     # --- who is given what ---
 
     async def claim(self, worker_id: str, most: int, wait: float) -> list[Claim]:
@@ -191,6 +210,13 @@ class Line:
             work_events.run_returned(item.run_id, item.worker_id, item.epoch, now),
             work_events.run_scheduled(run, again, now, job_variables=variables, again=state.name),
         ]
+
+
+def _gone_since(worker: WorkerInfo, now: int) -> str:
+    seconds = (now - (worker.seen if worker.ended is None else worker.ended)) // 1_000_000
+    if worker.ended is None:
+        return f"has not given a sign of life for {seconds} s"
+    return f"left {seconds} s ago and has not said how it ended"
 
 
 def _holds(standing: Standing, worker_id: str, claim: Claim) -> bool:

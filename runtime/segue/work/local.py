@@ -133,6 +133,11 @@ class LocalWork:
         """See Work."""
         await self._line.leave(worker_id)
 
+    async def sweep(self, now: int) -> None:
+        """Let go of what nobody has given a sign of life for: workers with their runs, leases; `now` is in µs."""
+        await self._line.sweep(now)
+        await self._slots.sweep()
+
     # --- limits ---
 
     async def save_limit(self, limit: Limit) -> Limit:

@@ -19,6 +19,9 @@ _NEWS = (
     work_events.LIMIT_DELETED,
 )
 
+# Who wakes up so late has lost its slots, also if nobody else has taken them; in µs.
+_FORGOTTEN = 3600 * 1_000_000
+
 
 class Slots:
     """See Work."""
@@ -127,10 +130,15 @@ class Slots:
         if lease_id and lease_id in [lease.id for lease in await ground.store.leases()]:
             await ground.commit([work_events.lease_released(lease_id, ground.clock.now_us())])
 
-    async def sweep(self) -> int:
-        """Forget the leases that are no longer good; return how many there were."""
-        async with self._ground.lock:
+    async def sweep(self) -> None:
+        """Forget leases that are of no use to anybody: long past, or of limits that are gone."""
+        ground = self._ground
+        async with ground.lock:
             books = await self._books()
-            gone = expired(books)
-            await self._ground.commit([work_events.lease_released(one.id, books.now, expired=True) for one in gone])
-            return len(gone)
+            old = books._replace(now=books.now - _FORGOTTEN)
+            gone = [*expired(old), *(lease for lease in books.leases if not _binds(lease, books))]
+            await ground.commit([work_events.lease_released(one.id, books.now, expired=True) for one in gone])
+
+
+def _binds(lease: Lease, books: Books) -> bool:
+    return any(name in books.limits for name in lease.limits)

@@ -106,9 +106,12 @@ class WorkStore:
         return [_worker(*row) for row in rows]
 
     async def silent_workers(self, before: int) -> list[WorkerInfo]:
-        """Return the workers that have not left, and were last seen before an instant."""
+        """Return the workers that were last seen before an instant; and those that left before it and hold runs."""
         rows = await self.source.query(
-            "SELECT document, seen, ended FROM worker WHERE seen < ? AND ended IS NULL ORDER BY seen", (before,)
+            "SELECT document, seen, ended FROM worker WHERE seen < ?1 AND (ended IS NULL OR ended < ?1 AND EXISTS ("
+            " SELECT 1 FROM work_item AS i WHERE i.done = 0 AND i.worker != '' AND i.pool = worker.pool"
+            " AND i.worker = worker.id)) ORDER BY seen",
+            (before,),
         )
         return [_worker(*row) for row in rows]
 
@@ -177,6 +180,14 @@ class WorkStore:
             (id_at_rest(run_id), now),
         )
         return rows[0][0]
+
+    async def stopped(self) -> list[str]:
+        """Return the runs that wait and are to stop."""
+        rows = await self.source.query(
+            "SELECT run FROM work_item INDEXED BY work_item_stopped"
+            " WHERE stop = 1 AND done = 0 AND worker = '' ORDER BY first"
+        )
+        return [id_in_memory(run) for (run,) in rows]
 
     async def subflows(self, run_id: str) -> list[str]:
         """Return the flow runs inside of one that have not ended; not those that are in line on their own."""
