@@ -13,7 +13,7 @@ from segue_notifiers.outbox.state import Kept, Place
 from segue_notifiers.rules import Rule
 from segue_notifiers.rules.book import RuleBook
 from segue_notifiers.rules.match import MUTED
-from segue_notifiers.subject import describe_by_event
+from segue_notifiers.subject import described_by_event
 
 LOGGER = logging.getLogger("segue.notifications")
 
@@ -107,7 +107,7 @@ async def _mute(book: RuleBook, journal: Journal, until: int) -> None:
     while page := await journal.read(after, MUTES, PAGE):
         for event in page:
             if event.seq <= until:
-                book.see(News(event, await describe_by_event(event)), event.occurred)
+                book.see(News(event, described_by_event(event)), event.occurred)
         after = page[-1].seq
 
 

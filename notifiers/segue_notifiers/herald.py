@@ -15,9 +15,12 @@ from segue_notifiers.outbox.entry import Entry
 from segue_notifiers.outbox.records import dedupe_key, queued
 from segue_notifiers.outbox.route import Route
 from segue_notifiers.rules import Notify, Rule
-from segue_notifiers.subject import Describe, Subject, describe_by_event
+from segue_notifiers.subject import Describe, Subject, describe_by_event, described_by_event
 
 LOGGER = logging.getLogger("segue.notifications")
+
+# So many events are named where they cannot be described.
+_SHOWN = 5
 
 Compose = Callable[[Firing, Notify, str], Composed]
 """Puts a firing into words, as a message with this id."""
@@ -32,14 +35,17 @@ class Herald:
     describe: Describe
     _unheard: set[str] = field(default_factory=set[str])
 
-    async def described(self, event: Event) -> Subject:
-        """Return what is known of the thing the event is about; never raises."""
+    async def described(self, events: Sequence[Event]) -> Sequence[Subject]:
+        """Return what is known of the thing that each event is about; never raises."""
+        if not events:
+            return ()
         try:
-            return await self.describe(event)
+            return await self.describe(events)
         except Exception:
             # A message with fewer words is better than none.
-            LOGGER.exception("The subject of %s %s cannot be described.", event.kind, event.subject)
-            return await describe_by_event(event)
+            what = ", ".join(f"{event.kind} {event.subject}" for event in events[:_SHOWN])
+            LOGGER.exception("The subjects of %d events cannot be described: %s", len(events), what)
+            return await describe_by_event(events)
 
     async def messages(self, rule: Rule, firing: Firing, now: int) -> list[Event]:
         """Return the events that put what the firing has to tell into the outbox, at `now` (µs since 1970).
@@ -47,8 +53,7 @@ class Herald:
         Their ids are the same whenever the same firing is told. Of several notifications of a rule, a target gets the
         first that it is meant for.
         """
-        news = [await self._completed(news) for news in firing.news]
-        firing = replace(firing, news=tuple(news))
+        firing = replace(firing, news=await self._completed(firing.news))
         events: dict[str, Event] = {}
         for notify in (action for action in rule.actions if isinstance(action, Notify)):
             for route in self._routes(firing, notify):
@@ -78,11 +83,13 @@ class Herald:
         tags = firing.tags if firing.level else notify.tags
         return [route for route in self.routes if not tags or set(tags) & set(route.tags)]
 
-    async def _completed(self, news: News) -> News:
-        """The news with its subject, where the rules had no need of that."""
-        if news.subject != await describe_by_event(news.event):
+    async def _completed(self, news: tuple[News, ...]) -> tuple[News, ...]:
+        """The news with their subjects, where the rules had no need of those."""
+        bare = [one.event for one in news if one.subject == described_by_event(one.event)]
+        if not bare:
             return news
-        return News(news.event, await self.described(news.event))
+        subjects = dict(zip([event.id for event in bare], await self.described(bare), strict=True))
+        return tuple(News(one.event, subjects.get(one.event.id, one.subject)) for one in news)
 
 
 def _wordless(firing: Firing, key: str) -> Message:

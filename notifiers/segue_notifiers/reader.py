@@ -16,7 +16,7 @@ from segue_notifiers.outbox.bell import Bell
 from segue_notifiers.outbox.durable import until_durable
 from segue_notifiers.outbox.state import Place
 from segue_notifiers.rules import Notify, Rule
-from segue_notifiers.subject import describe_by_event
+from segue_notifiers.subject import described_by_event
 
 LOGGER = logging.getLogger("segue.notifications")
 
@@ -67,7 +67,7 @@ class Reader:
                 self._underway += 1
                 cursor = self._events.cursor
                 async with self._turn:
-                    await self._tell([firing for event in batch for firing in await self._see(event)])
+                    await self._tell(await self._see(batch))
                 self._seen = cursor.seq
                 self._done()
 
@@ -118,11 +118,13 @@ class Reader:
         self._bell.ring()
         self._moved.set()
 
-    async def _see(self, event: Event) -> list[Firing]:
-        if not self.books.wants(event):
-            return []
-        describe = self.herald.described if self.books.needs_subject(event) else describe_by_event
-        return self.books.see(News(event, await describe(event)), self.clock.now_us())
+    async def _see(self, events: Sequence[Event]) -> list[Firing]:
+        wanted = [event for event in events if self.books.wants(event)]
+        # All at once: a question to the database for each would take most of this process's time.
+        asked = [event for event in wanted if self.books.needs_subject(event)]
+        known = dict(zip([event.seq for event in asked], await self.herald.described(asked), strict=True))
+        news = [News(event, known.get(event.seq) or described_by_event(event)) for event in wanted]
+        return [firing for one in news for firing in self.books.see(one, self.clock.now_us())]
 
     async def _tell(self, firings: Sequence[Firing]) -> None:
         for firing in firings:

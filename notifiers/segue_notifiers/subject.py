@@ -1,6 +1,6 @@
 """Subject: what is known of the thing an event is about, apart from the event."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -33,11 +33,16 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     link: str = ""
 
 
-Describe = Callable[[Event], Awaitable[Subject]]
-"""Finds the subject of an event; whoever knows the events' vocabulary supplies it."""
+Describe = Callable[[Sequence[Event]], Awaitable[Sequence[Subject]]]
+"""Finds the subjects of events, one for each; whoever knows the events' vocabulary supplies it."""
 
 
-async def describe_by_event(event: Event) -> Subject:
+def described_by_event(event: Event) -> Subject:
     """What the event alone tells: its kind's noun and the subject's id."""
     noun = event.kind.partition(".")[0].replace("-", " ")
     return Subject(noun=noun, name=event.subject or event.id)
+
+
+async def describe_by_event(events: Sequence[Event]) -> Sequence[Subject]:
+    """What the events alone tell."""
+    return [described_by_event(event) for event in events]

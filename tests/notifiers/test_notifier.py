@@ -1,7 +1,7 @@
 """From an event in the journal to a message at every target."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import time
 from random import Random
 from typing import Any
@@ -234,7 +234,7 @@ async def test_stopped_before_its_place_was_kept_it_reckons_again_and_tells_noth
 async def test_killed_before_its_first_batch_is_done_it_loses_nothing(house: House) -> None:
     """The next one is told to begin later, as by a run that fails later."""
 
-    async def describe(event: Event) -> Subject:
+    async def describe(events: Sequence[Event]) -> list[Subject]:
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -278,8 +278,11 @@ async def test_a_place_the_journal_cannot_follow_begins_anew(house: House) -> No
 
 
 async def test_parts_are_not_told(house: House) -> None:
-    async def describe(event: Event) -> Subject:
-        return Subject(noun="flow run", name=event.subject, parent="t" if event.subject == "child" else "")
+    async def describe(events: Sequence[Event]) -> list[Subject]:
+        return [
+            Subject(noun="flow run", name=event.subject, parent="t" if event.subject == "child" else "")
+            for event in events
+        ]
 
     channel = MemoryChannel()
     await house.happen(failed("root", "task-run.failed", "t"), failed("child"), failed("root"))
@@ -292,9 +295,9 @@ async def test_parts_are_not_told(house: House) -> None:
 async def test_a_subject_is_looked_up_only_if_a_rule_or_a_message_needs_it(house: House) -> None:
     looked_up: list[str] = []
 
-    async def describe(event: Event) -> Subject:
-        looked_up.append(event.subject)
-        return Subject(noun="flow run", name="etl/brave-otter")
+    async def describe(events: Sequence[Event]) -> list[Subject]:
+        looked_up.extend(event.subject for event in events)
+        return [Subject(noun="flow run", name="etl/brave-otter") for _ in events]
 
     rule = msgspec.structs.replace(FAILURES, parts=True, when=Reactive(on=FAILURES.when.on, count=2, within=60))
     channel = MemoryChannel()
@@ -312,8 +315,8 @@ async def test_a_subject_is_looked_up_only_if_a_rule_or_a_message_needs_it(house
 async def test_a_subject_that_cannot_be_described_is_told_of_by_its_id(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def describe(event: Event) -> Subject:
-        raise LookupError(event.subject)
+    async def describe(events: Sequence[Event]) -> list[Subject]:
+        raise LookupError(events[0].subject)
 
     channel = MemoryChannel()
     await house.happen(failed("r1"))
@@ -600,11 +603,12 @@ async def test_what_is_due_is_told_also_while_there_is_always_more_to_read() -> 
         house = House(clock, journal, bus)
         house.start = await journal.head()
 
-        async def describe(event: Event) -> Subject:
-            if event.kind == "order.placed" and not channel.messages and len(orders) < 1_000:
-                orders.append(event.id)
-                await house.happen(Event(kind="order.placed", subject="o"))
-            return Subject(noun="order", name=event.subject)
+        async def describe(events: Sequence[Event]) -> list[Subject]:
+            for event in events:
+                if event.kind == "order.placed" and not channel.messages and len(orders) < 1_000:
+                    orders.append(event.id)
+                    await house.happen(Event(kind="order.placed", subject="o"))
+            return [Subject(noun="order", name=event.subject) for event in events]
 
         never = Rule(name="orders", when=Reactive(on=Match(kinds=("order.placed",), tags=("never",))))
         still = msgspec.structs.replace(FAILURES, pace=Pace(debounce=0.1))

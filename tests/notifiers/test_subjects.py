@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from segue import run_events, states
-from segue.exceptions import UnknownRun
 from segue.notify import attachments
 from segue.notify.attachments import RunAttachments
 from segue.notify.subjects import RunSubjects
@@ -60,7 +59,7 @@ def line(subject: str, text: str) -> Event:
 async def test_a_flow_run_is_described_with_its_flow_tags_attempt_and_page(journal: SqliteJournal) -> None:
     subjects = RunSubjects(Store(journal), "https://segue.example/")
 
-    found = await subjects.describe(Event(kind="flow-run.failed", run=ETL, subject=ETL))
+    [found] = await subjects.describe([Event(kind="flow-run.failed", run=ETL, subject=ETL)])
 
     assert (found.noun, found.name, found.flow, found.tags) == ("flow run", "etl/brave-otter", "etl", ("nightly",))
     assert (found.parent, found.attempt, found.parameters) == ("p", 2, {"day": 1})
@@ -69,7 +68,7 @@ async def test_a_flow_run_is_described_with_its_flow_tags_attempt_and_page(journ
 
 
 async def test_a_task_run_is_described_with_the_flow_around_it(journal: SqliteJournal) -> None:
-    found = await RunSubjects(Store(journal)).describe(Event(kind="task-run.failed", run=ETL, subject=FETCH))
+    [found] = await RunSubjects(Store(journal)).describe([Event(kind="task-run.failed", run=ETL, subject=FETCH)])
 
     assert (found.noun, found.name, found.flow, found.labels) == ("task run", "fetch-0", "etl", {"task": "fetch"})
     assert (found.parent, found.tags, found.link) == (ETL, ("slow",), "")
@@ -77,14 +76,19 @@ async def test_a_task_run_is_described_with_the_flow_around_it(journal: SqliteJo
 
 
 async def test_what_is_no_run_is_described_by_its_event(journal: SqliteJournal) -> None:
-    found = await RunSubjects(Store(journal)).describe(Event(kind="disk.full", subject="/data"))
+    [found] = await RunSubjects(Store(journal)).describe([Event(kind="disk.full", subject="/data")])
 
     assert (found.noun, found.name) == ("disk", "/data")
 
 
-async def test_a_run_that_is_no_more_is_told(journal: SqliteJournal) -> None:
-    with pytest.raises(UnknownRun):
-        await RunSubjects(Store(journal)).describe(Event(kind="flow-run.failed", run="gone", subject="gone"))
+async def test_a_run_that_is_no_more_is_described_by_its_event_and_the_others_by_their_runs(
+    journal: SqliteJournal,
+) -> None:
+    events = [Event(kind="flow-run.failed", run=run, subject=run) for run in ("gone", ETL)]
+
+    found = await RunSubjects(Store(journal)).describe(events)
+
+    assert [subject.name for subject in found] == ["gone", "etl/brave-otter"]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Subjects: what the run tables know of the run an alert is about."""
 
+from collections.abc import Mapping, Sequence
+
 from segue.records import FlowRun, TaskRun
 from segue.run_events import FLOW_RUN, TASK_RUN
 from segue.store import Store
 from segue_events import Event
-from segue_notifiers.subject import Subject, describe_by_event
+from segue_notifiers.subject import Subject, described_by_event
 
 
 class RunSubjects:
@@ -14,15 +16,19 @@ class RunSubjects:
         self._store = store
         self._ui_url = (ui_url or "").rstrip("/")
 
-    async def describe(self, event: Event) -> Subject:
-        """The run an event is about; raises UnknownRun if it is no more."""
-        if event.kind.startswith(FLOW_RUN):
-            return self._flow_run(await self._store.runs.flow_run(event.subject))
-        if event.kind.startswith(TASK_RUN):
-            run = await self._store.runs.task_run(event.subject)
-            around = await self._store.runs.flow_run(run.flow_run_id) if run.flow_run_id else None
-            return self._task_run(run, around)
-        return await describe_by_event(event)
+    async def describe(self, events: Sequence[Event]) -> list[Subject]:
+        """The runs that events are about; of runs that are no more, and of all else, what the events tell."""
+        tasks = await self._store.runs.task_runs_by_id(_about(events, TASK_RUN))
+        around = [run.flow_run_id for run in tasks.values() if run.flow_run_id]
+        flows = await self._store.runs.flow_runs_by_id([*_about(events, FLOW_RUN), *around])
+        return [self._subject(event, flows, tasks) for event in events]
+
+    def _subject(self, event: Event, flows: Mapping[str, FlowRun], tasks: Mapping[str, TaskRun]) -> Subject:
+        if event.kind.startswith(FLOW_RUN) and (flow_run := flows.get(event.subject)):
+            return self._flow_run(flow_run)
+        if event.kind.startswith(TASK_RUN) and (task_run := tasks.get(event.subject)):
+            return self._task_run(task_run, flows.get(task_run.flow_run_id))
+        return described_by_event(event)
 
     def _flow_run(self, run: FlowRun) -> Subject:
         return Subject(
@@ -55,3 +61,8 @@ class RunSubjects:
 
     def _link(self, flow_run: str) -> str:
         return f"{self._ui_url}/runs/{flow_run}" if self._ui_url else ""
+
+
+def _about(events: Sequence[Event], family: str) -> list[str]:
+    """The ids of the runs that events of this family are about."""
+    return [event.subject for event in events if event.kind.startswith(family)]

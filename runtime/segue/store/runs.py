@@ -1,6 +1,7 @@
 """Runs: reads flow runs and task runs."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from segue.exceptions import UnknownRun
 from segue.records import FlowRun, TaskRun
@@ -52,6 +53,22 @@ class Runs:
         run = row.record()
         complete(run, await event_at(self._source, row.last))
         return run
+
+    async def flow_runs_by_id(self, ids: Iterable[str]) -> dict[str, FlowRun]:
+        """Return those of these flow runs (whole ids) that there are, by their ids, without results and errors."""
+        rows = await self._rows(f"SELECT {FLOW_RUN} FROM flow_run WHERE flow IS NOT NULL AND id IN ", ids)
+        runs = [FlowRunRow(*row).record() for row in rows]
+        return {run.id: run for run in runs}
+
+    async def task_runs_by_id(self, ids: Iterable[str]) -> dict[str, TaskRun]:
+        """Return those of these task runs (whole ids) that there are, by their ids, without results and errors."""
+        rows = await self._rows(f"SELECT {TASK_RUN} FROM task_run WHERE id IN ", ids)
+        runs = [TaskRunRow(*row).record() for row in rows]
+        return {run.id: run for run in runs}
+
+    async def _rows(self, select: str, ids: Iterable[str]) -> list[tuple[Any, ...]]:
+        stored = [id_at_rest(run_id) for run_id in dict.fromkeys(ids)]
+        return await self._source.query(f"{select}({', '.join('?' * len(stored))})", stored) if stored else []
 
     async def flow_runs(
         self,
