@@ -305,9 +305,9 @@ class RequestTaken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BulkAction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Do the same with up to 500 flow runs; `action` is "cancel" or "delete"."""
+    """Do the same with up to 500 flow runs; `action` is "cancel", "delete" or "retry"."""
 
-    action: Literal["cancel", "delete"]
+    action: Literal["cancel", "delete", "retry"]
     ids: Annotated[list[str], msgspec.Meta(min_length=1, max_length=500)]
     reason: Annotated[str, msgspec.Meta(max_length=2000)] = ""
 

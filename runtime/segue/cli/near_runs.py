@@ -9,8 +9,8 @@ from segue.cli.session import Records
 from segue.cli.tail import tail
 from segue.records import FlowRun, LogLine, TaskRun
 from segue.store import FlowRunFilter, Page, TaskRunFilter
-from segue.work.cancellation import cancellation
-from segue_events import Clock, Cursor, Event, Filter, SystemClock
+from segue.work.local import LocalWork
+from segue_events import Bus, Clock, Cursor, Event, Filter, SystemClock
 
 __all__ = ("NearRuns",)
 
@@ -23,6 +23,8 @@ class NearRuns:
     def __init__(self, records: Records, clock: Clock | None = None) -> None:
         self._journal, self._store = records
         self._clock = clock or SystemClock()
+        self._bus = Bus(self._journal, self._clock)
+        self._work = LocalWork(self._journal, self._bus, self._clock)
 
     async def flow_runs(self, wanted: FlowRunFilter, limit: int, cursor: str | None = None) -> Page[FlowRun]:
         """See Runs."""
@@ -55,7 +57,7 @@ class NearRuns:
 
     async def why_waiting(self, run: FlowRun) -> str:
         """See Runs."""
-        return ""
+        return await self._work.why_waiting(run.id)
 
     async def place(self, text: str) -> Cursor:
         """See Runs."""
@@ -81,7 +83,8 @@ class NearRuns:
 
     async def cancel(self, run: FlowRun, reason: str) -> None:
         """See Runs."""
-        await self._journal.append(cancellation(run, False, "the command line", reason, self._clock.now_us()))
+        async with self._bus:
+            await self._work.cancel_run(run.id, "the command line", reason)
 
     async def delete(self, run: FlowRun) -> None:
         """See Runs."""

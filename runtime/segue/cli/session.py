@@ -11,9 +11,11 @@ from segue.cli.output import warn
 from segue.settings import Settings, load_settings, settings_context
 from segue.store import Store
 from segue.tables import projections
+from segue.work.protocol import Work
+from segue.work.session import open_work
 from segue_events.journal.sqlite import SqliteJournal
 
-__all__ = ("NothingRecorded", "Records", "configured", "opened", "reading", "writing")
+__all__ = ("NothingRecorded", "Records", "configured", "opened", "reading", "working", "writing")
 
 
 class NothingRecorded(CommandFailed):
@@ -54,6 +56,14 @@ async def writing() -> AsyncGenerator[Records]:
     with configured() as settings:
         async with opened(settings, read_only=False) as records:
             yield records
+
+
+@asynccontextmanager
+async def working() -> AsyncGenerator[Work]:
+    """Open deployments, pools and limits: at the server that SEGUE_API_URL names, else in this machine's journal."""
+    with configured() as settings:
+        async with open_work(settings) as work:
+            yield work
 
 
 @asynccontextmanager

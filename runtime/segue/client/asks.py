@@ -14,6 +14,7 @@ __all__ = (
     "FlowRunQuery",
     "LogQuery",
     "TaskRunQuery",
+    "one",
 )
 
 T = TypeVar("T")
@@ -89,7 +90,7 @@ def _read(path: str, answer: Any, query: Any = None) -> Ask[Any]:
     return Ask(method="GET", path=path, answer=answer, query=dict(query or {}))
 
 
-def _one(text: str) -> str:
+def one(text: str) -> str:
     """A part of a path, whatever is in it."""
     return quote(text, safe="")
 
@@ -122,22 +123,22 @@ def count_flow_runs(query: FlowRunQuery) -> Ask[types.Counts]:
 
 def flow_run(wanted: str) -> Ask[types.FlowRunBody]:
     """A flow run."""
-    return _read(f"/flow-runs/{_one(wanted)}", types.FlowRunBody)
+    return _read(f"/flow-runs/{one(wanted)}", types.FlowRunBody)
 
 
 def states(flow_run: str) -> Ask[types.Page[types.StateChange]]:
     """The states a flow run came to."""
-    return _read(f"/flow-runs/{_one(flow_run)}/states", types.Page[types.StateChange])
+    return _read(f"/flow-runs/{one(flow_run)}/states", types.Page[types.StateChange])
 
 
 def logs(flow_run: str, query: LogQuery) -> Ask[types.Page[types.LogLineBody]]:
     """The log lines of a flow run and its task runs."""
-    return _read(f"/flow-runs/{_one(flow_run)}/logs", types.Page[types.LogLineBody], query)
+    return _read(f"/flow-runs/{one(flow_run)}/logs", types.Page[types.LogLineBody], query)
 
 
 def graph(flow_run: str) -> Ask[types.Graph]:
     """What was called in a flow run."""
-    return _read(f"/flow-runs/{_one(flow_run)}/graph", types.Graph)
+    return _read(f"/flow-runs/{one(flow_run)}/graph", types.Graph)
 
 
 def task_runs(query: TaskRunQuery) -> Ask[types.Page[types.TaskRunItem]]:
@@ -147,7 +148,7 @@ def task_runs(query: TaskRunQuery) -> Ask[types.Page[types.TaskRunItem]]:
 
 def task_run(wanted: str) -> Ask[types.TaskRunBody]:
     """A task run."""
-    return _read(f"/task-runs/{_one(wanted)}", types.TaskRunBody)
+    return _read(f"/task-runs/{one(wanted)}", types.TaskRunBody)
 
 
 def flows(**query: Unpack[_Paged]) -> Ask[types.Page[types.FlowBody]]:
@@ -157,13 +158,13 @@ def flows(**query: Unpack[_Paged]) -> Ask[types.Page[types.FlowBody]]:
 
 def cancel(flow_run: str, reason: str) -> Ask[types.RequestTaken]:
     """Ask a flow run to stop."""
-    path = f"/flow-runs/{_one(flow_run)}/cancel"
+    path = f"/flow-runs/{one(flow_run)}/cancel"
     return Ask(method="POST", path=path, answer=types.RequestTaken, body=types.CancelRequest(reason))
 
 
 def delete(flow_run: str) -> Ask[None]:
     """Delete a flow run."""
-    return Ask(method="DELETE", path=f"/flow-runs/{_one(flow_run)}", answer=None)
+    return Ask(method="DELETE", path=f"/flow-runs/{one(flow_run)}", answer=None)
 
 
 # --- events ---

@@ -49,13 +49,14 @@ def flow_run_item(run: FlowRun, task_counts: dict[str, int]) -> types.FlowRunIte
     return types.FlowRunItem(**_flow_run(run, task_counts))
 
 
-def flow_run_body(run: FlowRun, task_counts: dict[str, int]) -> types.FlowRunBody:
-    """Return a flow run with all that is known of it."""
+def flow_run_body(run: FlowRun, task_counts: dict[str, int], waiting_for: str = "") -> types.FlowRunBody:
+    """Return a flow run with all that is known of it; `waiting_for` is why it has not begun, "" where it has."""
     return types.FlowRunBody(
         **_flow_run(run, task_counts),
         parameters=_as(dict[str, Any], run.parameters) or {},
         pid=run.pid or None,
         entrypoint=run.entrypoint,
+        waiting_for=waiting_for or None,
         **_outcome(run),
     )
 

@@ -8,7 +8,7 @@ from segue.server.routing import Call
 from segue.version import __version__
 from segue_events.ids import id_at_rest
 
-__all__ = ("by_head", "by_run", "is_known")
+__all__ = ("by_head", "by_run", "by_waiting", "is_known")
 
 
 async def by_head(call: Call[Any, Any]) -> str:
@@ -20,6 +20,13 @@ async def by_run(call: Call[Any, Any]) -> str | None:
     """Return the tag of what changes with the events of the flow run in the path; None where it is not by whole id."""
     wanted = call.path("flow_run")
     return _tag(await call.wiring.store.mark(wanted)) if isinstance(id_at_rest(wanted), bytes) else None
+
+
+async def by_waiting(call: Call[Any, Any]) -> str | None:
+    """Return the tag of what changes with a flow run's events, and, while it waits in line, with any event."""
+    wanted = call.path("flow_run")
+    item = await call.wiring.work.store.item(wanted)
+    return await by_run(call) if item is None or item.done else await by_head(call)
 
 
 def is_known(request: Request, tag: str) -> bool:

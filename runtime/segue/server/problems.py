@@ -11,7 +11,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from segue.api.types import ProblemBody, WrongField
-from segue.exceptions import AmbiguousRun, SegueError, UnknownRun
+from segue.exceptions import (
+    AmbiguousDeployment,
+    AmbiguousRun,
+    CannotRetry,
+    SegueError,
+    UnknownDeployment,
+    UnknownLimit,
+    UnknownPool,
+    UnknownRun,
+    WorkError,
+)
 from segue_events import BusClosed, CursorError, CursorReset, JournalError, JournalFull, PayloadError
 
 __all__ = ("Problem", "known", "problem_response", "unforeseen", "wrong")
@@ -60,7 +70,7 @@ def known(error: Exception) -> Problem | None:
         return Problem(400, "The connection ended before the request did.")
     for kind, status in _STATUSES:
         if isinstance(error, kind):
-            return Problem(status, str(error), kind=_slug(kind) if isinstance(error, SegueError) else "")
+            return Problem(status, str(error), kind=_slug(type(error)) if isinstance(error, SegueError) else "")
     return None
 
 
@@ -68,6 +78,12 @@ def known(error: Exception) -> Problem | None:
 _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (UnknownRun, 404),
     (AmbiguousRun, 409),
+    (UnknownDeployment, 404),
+    (UnknownPool, 404),
+    (UnknownLimit, 404),
+    (AmbiguousDeployment, 409),
+    (CannotRetry, 409),
+    (WorkError, 422),
     (CursorReset, 410),
     (CursorError, 422),
     (PayloadError, 422),

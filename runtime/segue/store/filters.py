@@ -7,6 +7,7 @@ import msgspec
 
 from segue.projection import TYPE_CODES
 from segue.states import StateType
+from segue_events.ids import id_at_rest
 
 T = TypeVar("T")
 
@@ -16,8 +17,8 @@ class FlowRunFilter(msgspec.Struct, frozen=True, kw_only=True):
 
     `types` and `states` are the types and the names of states; of `tags` a run must have all. `since` and `until`
     bound when a run was created, in µs since the epoch: `since` is included, `until` is not. `search` is a text that
-    the name of the run or of its flow holds, in small or capital letters. `top_level` leaves out the runs that were
-    called in another one.
+    the name of the run or of its flow holds, in small or capital letters. `deployments` are
+    whole ids. `top_level` leaves out the runs that were called in another one.
     """
 
     flows: tuple[str, ...] = ()
@@ -28,6 +29,7 @@ class FlowRunFilter(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None = None
     until: int | None = None
     search: str = ""
+    deployments: tuple[str, ...] = ()
     top_level: bool = False
 
 
@@ -137,6 +139,10 @@ def flow_run_conditions(wanted: FlowRunFilter) -> Conditions:
     where.tags(wanted.tags)
     where.created(wanted.since, wanted.until)
     where.search(wanted.search, "name", "flow")
+    if wanted.deployments:
+        marks = ", ".join("?" * len(wanted.deployments))
+        in_line = f"SELECT run FROM work_item WHERE deployment IN ({marks})"
+        where.add(f"id IN ({in_line})", *(id_at_rest(one) for one in wanted.deployments))
     if wanted.top_level:
         where.add("parent IS NULL")
     return where

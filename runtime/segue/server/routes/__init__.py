@@ -6,17 +6,21 @@ Each module has a table of its own; a new one is added to the list here.
 from segue.server.routes import (
     admin,
     alerts,
+    deployments,
     documents,
     events,
     flow_run,
     flow_runs,
     flows,
     keys,
+    limits,
     login,
     logs,
     requests,
     stream,
     task_runs,
+    work_pools,
+    workers,
 )
 from segue.server.routing import Route
 
@@ -32,6 +36,10 @@ TABLE: tuple[Route, ...] = (
     *events.ROUTES,
     *logs.ROUTES,
     *stream.ROUTES,
+    *deployments.ROUTES,
+    *work_pools.ROUTES,
+    *workers.ROUTES,
+    *limits.ROUTES,
     *login.ROUTES,
     *keys.ROUTES,
     *alerts.ROUTES,

@@ -10,7 +10,7 @@ from segue.records import FlowRun
 from segue.run_events import flow_run_deleted
 from segue.server.access import Scope
 from segue.server.bodies import flow_run_body, flow_run_item
-from segue.server.etags import by_head, by_run
+from segue.server.etags import by_head, by_waiting
 from segue.server.paging import cursors, page_of
 from segue.server.problems import wrong
 from segue.server.queries import Limit, Moment, Place, Text, Texts, microseconds
@@ -33,6 +33,7 @@ class FlowRunQuery(msgspec.Struct, frozen=True, kw_only=True):
     tag: Texts = ()
     name: Texts = ()
     search: Text = ""
+    deployment: Texts = ()
     parent: Literal["none"] | None = None
     since: Moment | None = None
     until: Moment | None = None
@@ -45,6 +46,7 @@ class FlowRunQuery(msgspec.Struct, frozen=True, kw_only=True):
             types=self.type,
             states=self.state,
             tags=self.tag,
+            deployments=self.deployment,
             since=microseconds(self.since),
             until=microseconds(self.until),
             search=self.search,
@@ -107,7 +109,7 @@ async def flow_run(call: Call[Any, Any]) -> types.FlowRunBody:
     store = call.wiring.store
     run = await store.runs.flow_run(call.path("flow_run"))
     counts = await task_counts(store, [run])
-    return flow_run_body(run, counts[run.id])
+    return flow_run_body(run, counts[run.id], await call.wiring.work.why_waiting(run.id))
 
 
 async def delete(call: Call[Any, Any]) -> None:
@@ -130,6 +132,6 @@ ROUTES = (
     Route("GET", "/api/flow-runs", READ, flow_runs, "Flow runs", LIST, FlowRunsQuery, tag=by_head),
     Route("GET", "/api/flow-runs/count", READ, count, "How many", types.Counts, FlowRunQuery, tag=by_head),
     Route("GET", "/api/flow-runs/history", READ, history, "How many, when", types.History, HistoryQuery),
-    Route("GET", "/api/flow-runs/{flow_run}", READ, flow_run, "A flow run", types.FlowRunBody, tag=by_run),
+    Route("GET", "/api/flow-runs/{flow_run}", READ, flow_run, "A flow run", types.FlowRunBody, tag=by_waiting),
     Route("DELETE", "/api/flow-runs/{flow_run}", Scope.ADMIN, delete, "Delete a flow run", status=204),
 )
