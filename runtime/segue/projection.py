@@ -16,7 +16,7 @@ from typing import Annotated, Any, NamedTuple, cast
 
 import msgspec
 
-from segue.run_events import FLOW_RUN_DELETED, FLOW_RUN_KINDS, LOG_WRITTEN, TASK_RUN_KINDS
+from segue.run_events import FLOW_RUN_DELETED, FLOW_RUN_KINDS, LOG_WRITTEN, TASK_RUN_DELETED, TASK_RUN_KINDS
 from segue.states import StateType
 from segue_events import Event
 from segue_events.ids import id_at_rest, ids_at_rest, unpack_id
@@ -117,7 +117,14 @@ _CACHE_ENTRIES = (
         " expires = excluded.expires WHERE excluded.seq > cache_entry.seq"
     ),
 )
-_RUN_COLUMNS = {"flow_run": "id", "task_run": "run", "log_index": "run", "cache_entry": "run"}
+_OF_FLOW_RUNS = {"flow_run": "id", "task_run": "run", "log_index": "run", "cache_entry": "run"}
+# The others are in the care of their flow run.
+_OF_LOOSE_TASK_RUNS = {
+    "task_run": "run = '' AND id",
+    "log_index": "run = '' AND subject",
+    "cache_entry": "run = '' AND task_run",
+}
+_DELETIONS = {FLOW_RUN_DELETED: _OF_FLOW_RUNS, TASK_RUN_DELETED: _OF_LOOSE_TASK_RUNS}
 
 
 class RunProjection:
@@ -126,18 +133,19 @@ class RunProjection:
     name = "runs"
     version = 2
     schema = _SCHEMA
-    tables = tuple(_RUN_COLUMNS)
+    tables = tuple(_OF_FLOW_RUNS)
 
     def writes(self, events: Sequence[Event]) -> list[Write]:
         """Return what these events, in the order of the journal, change in the tables; at most one row per key."""
         writes: list[Write] = []
         fold = _Fold()
         for event in events:
-            if event.kind == FLOW_RUN_DELETED:
+            if event.kind in _DELETIONS:
                 # What came before goes too, and what comes after does not: so the order has to be kept.
-                writes += fold.writes()
-                writes += _deletions(event)
-                fold = _Fold()
+                if not fold.only_deletes:
+                    writes += fold.writes()
+                    fold = _Fold()
+                fold.delete(event)
             elif (add := _HANDLERS.get(event.kind)) is not None:
                 try:
                     add(fold, event)
@@ -325,16 +333,27 @@ def _written(table: _Table, rows: Sequence[_Row]) -> Write:
 
 
 class _Fold:
-    """A batch so far: one row per run and per cache key, one per log line."""
+    """A batch so far: what is deleted, and then one row per run and per cache key, one per log line."""
 
-    __slots__ = ("cache_entries", "flow_runs", "ids", "log_lines", "task_runs")
+    __slots__ = ("cache_entries", "deletions", "flow_runs", "ids", "log_lines", "task_runs")
 
     def __init__(self) -> None:
+        self.deletions: dict[str, set[StoredId]] = {kind: set() for kind in _DELETIONS}
         self.ids: dict[str, StoredId] = {}
         self.flow_runs: dict[str, _Row] = {}
         self.task_runs: dict[tuple[str, str], _Row] = {}
         self.log_lines: dict[tuple[str, int], tuple[Any, ...]] = {}
         self.cache_entries: dict[str, tuple[Any, ...]] = {}
+
+    @property
+    def only_deletes(self) -> bool:
+        """Whether nothing was folded in but deletions."""
+        return not (self.flow_runs or self.task_runs or self.log_lines or self.cache_entries)
+
+    def delete(self, event: Event) -> None:
+        """Note that a run is to go, before what is folded in."""
+        run_id = event.run if event.kind == FLOW_RUN_DELETED else event.subject
+        self.deletions[event.kind].add(id_at_rest(run_id))
 
     def id(self, text: str) -> StoredId:
         """Return an id as stored; most ids occur several times in a batch."""
@@ -388,14 +407,14 @@ class _Fold:
         """Return the batch as statements."""
         runs = ((_FLOW_RUNS, self.flow_runs.values()), (_TASK_RUNS, self.task_runs.values()))
         others = ((_LOG_INDEX, self.log_lines.values()), (_CACHE_ENTRIES, self.cache_entries.values()))
-        writes = [_written(table, list(rows)) for table, rows in runs if rows]
+        writes = [
+            Write(f"DELETE FROM {table} WHERE {condition} IN (VALUES ", "(?)", ")", [(run_id,) for run_id in ids])
+            for kind, ids in self.deletions.items()
+            if ids
+            for table, condition in _DELETIONS[kind].items()
+        ]
+        writes += [_written(table, list(rows)) for table, rows in runs if rows]
         return writes + [Write(*statement, list(rows)) for statement, rows in others if rows]
-
-
-def _deletions(event: Event) -> list[Write]:
-    rows: list[tuple[Any, ...]] = [(id_at_rest(event.run),)]
-    columns = _RUN_COLUMNS.items()
-    return [Write(f"DELETE FROM {table} WHERE {column} IN (VALUES", "(?)", ")", rows) for table, column in columns]
 
 
 def _json(value: Any) -> str:

@@ -2,7 +2,8 @@
 
     flow-run.<state type>, task-run.<state type>    a run came to this state
     flow-run.cancel-requested                       somebody wants it to stop: "by", "reason"
-    flow-run.deleted                                its rows are to go
+    flow-run.deleted                                its rows are to go, and those of its task runs
+    task-run.deleted                                the same of a task run outside of flows
     log.written                                     a run logged a line
 
 `run` is the flow run's id ("" for a task run outside of flows), `subject` the id of the run it is about. Payload
@@ -24,6 +25,7 @@ from segue_events import Event
 FLOW_RUN = "flow-run."
 TASK_RUN = "task-run."
 FLOW_RUN_DELETED = "flow-run.deleted"
+TASK_RUN_DELETED = "task-run.deleted"
 FLOW_RUN_CANCEL_REQUESTED = "flow-run.cancel-requested"
 LOG_WRITTEN = "log.written"
 
@@ -162,6 +164,11 @@ def task_run_state(run: TaskRun, state: State[Any], result: Inline = UNSET, kept
     return Event(
         kind=TASK_RUN_KINDS[kind], payload=payload, run=run.flow_run_id, subject=run.id, occurred=state.occurred
     )
+
+
+def task_run_deleted(run_id: str, occurred: int) -> Event:
+    """Return the event that takes a task run outside of flows out of all tables; `occurred` as in the others."""
+    return Event(kind=TASK_RUN_DELETED, subject=run_id, occurred=occurred)
 
 
 # --- log lines ---

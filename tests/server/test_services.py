@@ -180,6 +180,43 @@ async def test_events_of_no_run_go_by_their_age(records: Records) -> None:
     assert [(NOW - event.occurred) // DAY for event in await records.journal.read()] == [20, 10]
 
 
+async def loose(records: Records, days_ago: float, *path: State[Any]) -> TaskRun:
+    """Record a task run outside of flows, which logs a line and begins so many days ago."""
+    then = NOW - round(days_ago * DAY)
+    run = TaskRun(id=new_id(), name="fetch", task_name="fetch", created=then)
+    line = run_events.log_line(run_id="", subject=run.id, level=20, logger="x", message="hello", occurred=then)
+    await records.add(
+        run_events.task_run_pending(run), line, *(run_events.task_run_state(run, state) for state in path)
+    )
+    return run
+
+
+async def test_task_runs_outside_flows_go_with_their_logs_and_those_that_go_on_stay(records: Records) -> None:
+    old = await loose(records, 50, ended(49))
+    going_on = await loose(records, 45, states.Running(occurred=NOW - 45 * DAY))
+    young = await loose(records, 3, ended(2))
+
+    await purge(records, 30)
+
+    assert {run.id for run in (await records.store.runs.task_runs("")).items} == {going_on.id, young.id}
+    assert await records.journal.query("SELECT count(*) FROM log_index") == [(2,)]
+    kept = [event.subject for event in await records.journal.read() if event.kind == "task-run.pending"]
+    assert kept == [going_on.id, young.id]
+    assert old.id not in kept
+
+
+async def test_what_retention_has_left_is_what_the_journal_says(records: Records) -> None:
+    await loose(records, 50, ended(49))
+    await records.run(ended(40), created=NOW - 41 * DAY)
+    await loose(records, 3, ended(2))
+    await purge(records, 30)
+    tables = {name: await records.journal.query(f"SELECT * FROM {name}") for name in RunProjection().tables}
+
+    await records.journal.rebuild()
+
+    assert {name: await records.journal.query(f"SELECT * FROM {name}") for name in RunProjection().tables} == tables
+
+
 async def test_an_event_that_claims_to_be_of_the_future_does_not_keep_the_others_for_ever(records: Records) -> None:
     days_ago = (50, -3650, 40, 10)
     await records.add(*(Event(kind="a.b", occurred=NOW - days * DAY) for days in days_ago))

@@ -1,7 +1,7 @@
-"""Retention: deletes what is older than it has to be kept: flow runs that have ended, then the events of that time."""
+"""Retention: deletes what is older than it has to be kept: runs that have ended, then the events of that time."""
 
 from segue.projection import TYPE_CODES
-from segue.run_events import flow_run_deleted
+from segue.run_events import flow_run_deleted, task_run_deleted
 from segue.states import FINAL_TYPES
 from segue.work.keeping import said_again
 from segue_events import Bus
@@ -24,6 +24,15 @@ _ENDED = f"""
 SELECT id FROM flow_run WHERE type IN ({_FINAL}) AND changed < ? AND NOT EXISTS (
     SELECT 1 FROM flow_run AS top WHERE top.id = flow_run.root AND top.type NOT IN ({_FINAL})
 ) LIMIT ?"""
+
+# Task runs outside of flows; those of a flow run go with it.
+_LOOSE_ENDED = f"SELECT id FROM task_run WHERE run = '' AND type IN ({_FINAL}) AND changed < ? LIMIT ?"
+
+_FIRST_KEPT = """
+SELECT min(first) FROM (
+    SELECT min(first) AS first FROM flow_run WHERE flow IS NOT NULL
+    UNION ALL SELECT min(first) FROM task_run WHERE run = '' AND task IS NOT NULL
+)"""
 
 # Of the oldest events, the first that is young, and the last of all. What claims to be of the future counts as old:
 # one clock that was wrong must not keep everything after it for ever.
@@ -64,13 +73,15 @@ class Retention:
 
     async def _delete_runs(self, oldest: int, now: int) -> bool:
         """Delete some of the runs that ended before `oldest`; return whether there were any."""
-        rows = await self._journal.query(_ENDED, (oldest, _RUNS))
-        self._bus.publish_many([flow_run_deleted(id_in_memory(run_id), now) for (run_id,) in rows])
+        flow_runs = await self._journal.query(_ENDED, (oldest, _RUNS))
+        self._bus.publish_many([flow_run_deleted(id_in_memory(run_id), now) for (run_id,) in flow_runs])
+        loose = await self._journal.query(_LOOSE_ENDED, (oldest, _RUNS))
+        self._bus.publish_many([task_run_deleted(id_in_memory(run_id), now) for (run_id,) in loose])
         await self._bus.flushed()
-        return bool(rows)
+        return bool(flow_runs or loose)
 
     async def _first_kept(self) -> int:
-        [(first,)] = await self._journal.query("SELECT min(first) FROM flow_run WHERE flow IS NOT NULL")
+        [(first,)] = await self._journal.query(_FIRST_KEPT)
         return (await self._journal.head()).seq if first is None else first
 
     async def _delete_events(self, oldest: int, now: int) -> bool:
