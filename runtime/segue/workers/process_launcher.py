@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from segue.records.work import Claim
+from segue.settings import Settings
 from segue.workers import guardian
 from segue.workers.launcher import Ending, LaunchFailed, Output, text_map
 from segue.workers.reasons import explained
 
-__all__ = ("Ends", "GuardedRun", "ProcessLauncher", "claim_file", "environment")
+__all__ = ("Ends", "GuardedRun", "ProcessLauncher", "claim_file", "environment", "process_launcher")
 
 # What a run gets of the worker's environment: where programs are, how texts are, what time it is, and settings.
 _PASSED = ("PATH", "HOME", "LANG", "TZ", "USER", "LOGNAME", "TMPDIR", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -69,6 +70,11 @@ class ProcessLauncher:
 
     async def close(self) -> None:
         """See Launcher."""
+
+
+def process_launcher(settings: Settings) -> ProcessLauncher:
+    """Return a launcher of processes."""
+    return ProcessLauncher()
 
 
 def _start(variables: Mapping[str, Any], claim: int, ends: Ends) -> subprocess.Popen[bytes]:
