@@ -141,13 +141,15 @@ class Line:
             now = ground.clock.now_us()
             places = await self._waiting.places()
             given, places = await self._chosen(pool, worker, places, most)
-            events = [work_events.run_claimed(id_in_memory(one.run), worker_id, one.epoch + 1, now) for one in given]
-            for run_id in await self._waiting.refused(pool.name, now, places, _MOST_REFUSED):
+            taken = {id_in_memory(one.run): one.epoch + 1 for one in given}
+            events = [work_events.run_claimed(run_id, worker_id, epoch, now) for run_id, epoch in taken.items()]
+            too_many = await self._waiting.refused(pool.name, now, places, most + _MOST_REFUSED)
+            for run_id in [run_id for run_id in too_many if run_id not in taken]:
                 told = "As many runs of its deployment go as may, and new ones are cancelled."
                 events += await ended(ground, run_id, State(StateType.CANCELLED, "Cancelled", told, now))
             await ground.commit(events)
             # As the tables have them: they alone say whose a run is.
-            return await ground.store.claims(worker_id, [id_in_memory(one.run) for one in given])
+            return await ground.store.claims(worker_id, list(taken)) if taken else []
 
     async def _pool_of(self, worker: WorkerInfo) -> WorkPool | None:
         if worker.pool:
