@@ -174,12 +174,16 @@ class _RunItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlowRunItem(_RunItem, frozen=True, kw_only=True):
-    """A flow run in a list; `task_counts` is how many of its task runs are in each type of state."""
+    """A flow run in a list; `task_counts` is how many of its task runs are in each type of state.
+
+    `deployment_id` is the deployment it is a run of, null for one that was called.
+    """
 
     flow_name: str
     flow_version: str
     root_id: str | None
     task_counts: dict[str, int]
+    deployment_id: str | None = None
 
 
 class FlowRunBody(FlowRunItem, frozen=True, kw_only=True):

@@ -44,12 +44,14 @@ def state_body(state: State[Any]) -> types.StateBody:
     )
 
 
-def flow_run_item(run: FlowRun, task_counts: dict[str, int]) -> types.FlowRunItem:
+def flow_run_item(run: FlowRun, task_counts: dict[str, int], deployment_id: str | None = None) -> types.FlowRunItem:
     """Return a flow run as lists tell of it."""
-    return types.FlowRunItem(**_flow_run(run, task_counts))
+    return types.FlowRunItem(**_flow_run(run, task_counts), deployment_id=deployment_id)
 
 
-def flow_run_body(run: FlowRun, task_counts: dict[str, int], waiting_for: str = "") -> types.FlowRunBody:
+def flow_run_body(
+    run: FlowRun, task_counts: dict[str, int], waiting_for: str = "", deployment_id: str | None = None
+) -> types.FlowRunBody:
     """Return a flow run with all that is known of it; `waiting_for` is why it has not begun, "" where it has."""
     return types.FlowRunBody(
         **_flow_run(run, task_counts),
@@ -57,6 +59,7 @@ def flow_run_body(run: FlowRun, task_counts: dict[str, int], waiting_for: str = 
         pid=run.pid or None,
         entrypoint=run.entrypoint,
         waiting_for=waiting_for or None,
+        deployment_id=deployment_id,
         **_outcome(run),
     )
 

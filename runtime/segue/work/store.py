@@ -198,6 +198,14 @@ class WorkStore:
         )
         return [id_in_memory(kept) for (kept,) in rows]
 
+    async def deployments_of(self, run_ids: Sequence[str]) -> dict[str, str]:
+        """Return which deployments these runs are of, by the runs' ids; those of none are left out."""
+        rows = await self.source.query(
+            f"SELECT run, deployment FROM work_item WHERE run IN ({','.join('?' * len(run_ids))})",
+            [id_at_rest(run_id) for run_id in run_ids],
+        )
+        return {id_in_memory(run): id_in_memory(deployment) for run, deployment in rows}
+
     async def variables(self, run_id: str) -> dict[str, Any]:
         """Return the job variables that a run was asked for with."""
         rows = await self.source.query("SELECT variables FROM work_item WHERE run = ?", (id_at_rest(run_id),))

@@ -74,7 +74,8 @@ async def flow_runs(call: Call[FlowRunsQuery, Any]) -> types.Page[types.FlowRunI
     with cursors():
         page = await store.runs.flow_runs(query.filter(), sort=query.sort, limit=query.limit, cursor=query.cursor)
     counts = await task_counts(store, page.items)
-    return page_of(page, lambda run: flow_run_item(run, counts[run.id]))
+    deployments = await call.wiring.work.store.deployments_of([run.id for run in page.items])
+    return page_of(page, lambda run: flow_run_item(run, counts[run.id], deployments.get(run.id)))
 
 
 async def count(call: Call[FlowRunQuery, Any]) -> types.Counts:
@@ -106,10 +107,11 @@ async def history(call: Call[HistoryQuery, Any]) -> types.History:
 
 async def flow_run(call: Call[Any, Any]) -> types.FlowRunBody:
     """Tell of one flow run, by its id, the beginning of it, or its name."""
-    store = call.wiring.store
+    store, work = call.wiring.store, call.wiring.work
     run = await store.runs.flow_run(call.path("flow_run"))
     counts = await task_counts(store, [run])
-    return flow_run_body(run, counts[run.id], await call.wiring.work.why_waiting(run.id))
+    deployments = await work.store.deployments_of([run.id])
+    return flow_run_body(run, counts[run.id], await work.why_waiting(run.id), deployments.get(run.id))
 
 
 async def delete(call: Call[Any, Any]) -> None:
