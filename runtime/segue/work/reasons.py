@@ -59,7 +59,7 @@ def reason(facts: Facts) -> str:
         if told := look(facts):
             return told
     if facts.ahead:
-        return f"{facts.ahead} runs are before it in its queue."
+        return f"{_counted(facts.ahead, 'run is', 'runs are')} before it in its queue."
     return "A worker is about to take it."
 
 
@@ -118,7 +118,7 @@ def _workers(facts: Facts) -> str:
     others = [worker.name for worker in facts.workers if worker.pool == item.pool]
     if others:
         return (
-            f"No worker takes the queue '{item.queue}' of work pool '{item.pool}': {_listed(others)} take others. "
+            f"No worker takes the queue '{item.queue}' of work pool '{item.pool}': {_listed(others)} {'takes' if len(others) == 1 else 'take'} others. "
             f"Start one: `segue worker start -p '{item.pool}' -q '{item.queue}'`."
         )
     return f"No worker polls the work pool '{item.pool}'; start one: `segue worker start -p '{item.pool}'`."
@@ -185,6 +185,10 @@ def _of_worker(facts: Facts, worker: WorkerInfo) -> list[str]:
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(f"'{name}'" for name in names[:_SHOWN]) + more
+
+
+def _counted(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
 
 
 def _span(microseconds: int) -> str:
