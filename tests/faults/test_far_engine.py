@@ -238,6 +238,38 @@ async def test_what_a_killed_engine_had_on_disk_is_told_by_the_next_one(server: 
     assert finished(await server.events(), "task-run.completed") == 20
 
 
+async def sync(server: Server) -> tuple[int, str, str]:
+    """`segue server sync`, where the flows of the test run."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "segue", "server", "sync"),
+        env={**os.environ, "SEGUE_API_URL": server.url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def test_a_command_sends_what_a_killed_engine_had_on_disk_and_says_how_much(
+    server: Server, segue_home: Path
+) -> None:
+    environment = {**os.environ, "SEGUE_API_URL": server.url}
+    doomed = await asyncio.create_subprocess_exec(sys.executable, "-c", DOOMED, env=environment)
+    await doomed.wait()
+
+    away = await sync(server)
+    left = spools(segue_home)
+    server.start()
+    sent, again = await sync(server), await sync(server)
+
+    events = await server.events()
+    assert finished(events, "task-run.completed") == 20
+    assert (away[0], len(left), spools(segue_home)) == (5, 1, [])
+    assert f"{len(events)} events could not be sent to the server at {server.url}" in away[2]
+    assert sent == (0, f"{len(events)} events, left by 1 process, were sent to the server at {server.url}.\n", "")
+    assert (again[0], again[1].startswith("Nothing that has ended waits")) == (0, True)
+
+
 async def test_a_key_that_is_refused_stops_no_flow_and_what_it_does_is_kept(
     started: Server, segue_home: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,4 +1,4 @@
-"""segue server: start, stop and look at the server of this database."""
+"""segue server: start, stop and look at the server of this database, and send a far one what waits for it."""
 
 import os
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ("app",)
 
-app = App(name="server", help="The server: start, stop, status.", help_epilogue="")
+app = App(name="server", help="The server: start, stop, status, sync.", help_epilogue="")
 
 # Seconds between two looks at a server that is waited for.
 _GLANCE = 0.05
@@ -86,6 +86,15 @@ def status(
     _say_status(settings, holder, answer, output, clock)
     if not answer.is_ready:
         raise CommandFailed(answer.reason, ExitCode.TIMEOUT if wait else ExitCode.UNREACHABLE)
+
+
+@app.command
+def sync(*, output: OutputForm = "text") -> None:
+    """Send to the server of SEGUE_API_URL what flows could not send that ended while it was away."""
+    # A stream's client costs more than the rest of this command, and only this sends anything.
+    from segue.cli.leftovers import sync as send  # noqa: PLC0415
+
+    send(load_settings().settings, output, SystemClock())
 
 
 def _detach(settings: Settings, environ: dict[str, str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import hashlib
 import logging
 import os
 import threading
@@ -20,7 +19,7 @@ from segue.client.exchange import Address
 from segue.client.failures import ApiError, RequestRefused
 from segue.client.lines import Switch
 from segue.far.hearing import listen, look_out
-from segue.far.orphans import adopt
+from segue.far.orphans import adopt, spools_of
 from segue.far.segments import SpoolFolder
 from segue.far.spool import DiskSpool
 from segue.records import CacheEntry
@@ -56,8 +55,7 @@ class Link:
         self.address = Address.of(settings.api_url or "", settings.api_key)
         self.requests = Requests()
         self._parting = _PARTING
-        name = hashlib.sha256(self.address.url.encode()).hexdigest()[:16]
-        self._folder = settings.home / "spool" / name
+        self._folder = spools_of(settings.home, self.address)
         self.spool = self._opened()
         self._ready: Future[None] = Future()
         # A daemon: it holds up no program, which ends it by `atexit` once nothing can be published any more.
@@ -138,7 +136,7 @@ class Link:
                 task.cancel()
             await asyncio.wait(tasks)
         if len(self.spool):
-            text = "%d events wait in %s for the server at %s; the next flow that is run for it sends them."
+            text = "%d events wait in %s for the server at %s; `segue server sync`, or the next flow, sends them."
             _LOGGER.warning(text, len(self.spool), self.spool.path, self.address.url)
         self.spool.close()
 
