@@ -26,8 +26,7 @@ def choose_all(manifest: Manifest, environ: Mapping[str, str]) -> list[Chosen]:
     """Return all deployments that have a name; raises InvalidProject if there is none."""
     chosen = [one for one in manifest.declared if one.name]
     if not chosen:
-        templates = len(manifest.declared)
-        there = f"the {templates} declared there have no `name:`" if templates else "no file declares any"
+        there = "what is declared there has no `name:`" if manifest.declared else "no file declares any"
         raise InvalidProject(f"There is no deployment in {manifest.folder}: {there}; write one in deployment.yaml.")
     return [_read(one, environ) for one in chosen]
 

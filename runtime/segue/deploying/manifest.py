@@ -14,7 +14,7 @@ from segue.exceptions import InvalidProject, SettingsError
 from segue.steps.templates import Sources, fill
 from segue.suggestions import did_you_mean
 
-__all__ = ("DEPLOYMENT_FILE", "PROJECT_FILE", "Declared", "Manifest", "read_manifest")
+__all__ = ("DEPLOYMENT_FILE", "PROJECT_FILE", "Declared", "Manifest", "Source", "read_manifest")
 
 PROJECT_FILE = "segue.yaml"
 DEPLOYMENT_FILE = "deployment.yaml"
@@ -37,7 +37,7 @@ _KEYS = [
 T = TypeVar("T", DeploymentEntry, ProjectEntry)
 
 
-class _Source(NamedTuple):
+class Source(NamedTuple):
     """A file that was read: what it is called, and its text."""
 
     name: str
@@ -49,7 +49,7 @@ class Declared(NamedTuple):
 
     name: str
     written: Mapping[str, Any]
-    source: _Source
+    source: Source
     number: int
 
     @property
@@ -89,7 +89,7 @@ def read_manifest(folder: Path, file: Path | None = None) -> Manifest:
     paths = [file] if file else [path for name in (PROJECT_FILE, DEPLOYMENT_FILE) if (path := folder / name).is_file()]
     project, declared = ProjectEntry(), list[Declared]()
     for path in reversed(paths):
-        source = _Source(path.name, _text(path))
+        source = Source(path.name, _text(path))
         document = _document(source)
         declared[:0] = _declared(document.pop("deployments", None), source)
         read = _converted(document, ProjectEntry, source, ())
@@ -108,7 +108,7 @@ def _text(path: Path) -> str:
         raise InvalidProject(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _document(source: _Source) -> dict[str, Any]:
+def _document(source: Source) -> dict[str, Any]:
     try:
         return _plain(read_yaml(source.text, source.name))
     except SettingsError as error:
@@ -126,7 +126,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _declared(written: Any, source: _Source) -> list[Declared]:
+def _declared(written: Any, source: Source) -> list[Declared]:
     if written is None:
         return []
     if not isinstance(written, list):
@@ -142,7 +142,7 @@ def _declared(written: Any, source: _Source) -> list[Declared]:
     return declared
 
 
-def _converted(written: Mapping[str, Any], kind: type[T], source: _Source, path: Sequence[str | int]) -> T:
+def _converted(written: Mapping[str, Any], kind: type[T], source: Source, path: Sequence[str | int]) -> T:
     try:
         # Not strictly, since what the environment has is always text: "5" is a number where one is wanted.
         return msgspec.convert(written, kind, strict=False)
@@ -161,9 +161,9 @@ def _unknown(key: str) -> str:
     return f"`{key}` means nothing here{f'; {hint}' if hint else ''}.{did_you_mean(key, _KEYS)}".rstrip(".")
 
 
-def _mistake(source: _Source, path: Sequence[str | int], problem: str) -> InvalidProject:
+def _mistake(source: Source, path: Sequence[str | int], problem: str) -> InvalidProject:
     place = place_of(source.text, path)
     where = f"{source.name}, {place}" if place else source.name
     within = ".".join(str(step) if isinstance(step, str) else f"{step + 1}" for step in path)
     end = "" if problem.endswith("?") else "."
-    return InvalidProject(f"{where}: {problem}{f' ({within})' if within else ''}{end}")
+    return InvalidProject(f"{where}{f' ({within})' if within else ''}: {problem}{end}")
