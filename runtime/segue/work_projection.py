@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS lease (
     id PRIMARY KEY, limits TEXT NOT NULL, slots INTEGER NOT NULL, holder TEXT NOT NULL, until INTEGER NOT NULL,
     taken INTEGER NOT NULL, last INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS lease_holder ON lease (holder);
 CREATE TABLE IF NOT EXISTS work_item (
     run PRIMARY KEY, deployment, schedule TEXT, pool TEXT NOT NULL, queue TEXT NOT NULL, due INTEGER NOT NULL,
     priority INTEGER NOT NULL, key TEXT NOT NULL, variables TEXT, first INTEGER NOT NULL,
@@ -146,11 +147,13 @@ _CLAIMED = _Statement(
         " FROM (VALUES "
     ),
     "(?, ?, ?, ?, ?)",
-    ") AS told WHERE run = told.column1 AND worker = '' AND done = 0 AND told.column5 > last",
+    # With the signs, it is found by its key, and not among all that wait.
+    ") AS told WHERE run = told.column1 AND +worker = '' AND +done = 0 AND told.column5 > last",
 )
 _NO_DEPLOYMENT, _NO_MARKS = _delete("deployment", "id"), _delete("schedule_mark", "deployment")
 _NO_POOL, _NO_LIMIT = _delete("work_pool", "name"), _delete("concurrency_limit", "name")
 _NO_LEASE, _NO_ITEM = _delete("lease", "id"), _delete("work_item", "run")
+_NO_LEASES_OF = _delete("lease", "holder")
 
 _Row = tuple[Any, ...]
 _Change = tuple[_Statement, _Row]
@@ -162,7 +165,7 @@ class WorkProjection:
     """Folds events about work into tables; pure."""
 
     name = "work"
-    version = 2
+    version = 3
     schema = _SCHEMA
     tables = (
         "deployment",
@@ -304,6 +307,8 @@ def _stop(event: Event) -> Iterator[_Change]:
 
 def _done(event: Event) -> Iterator[_Change]:
     yield _CHANGED, (id_at_rest(event.run), None, None, 1, event.seq)
+    # However the run ended, it holds nothing any more.
+    yield _NO_LEASES_OF, (event.run,)
 
 
 def _gone_by(statement: _Statement, *, by_id: bool = False) -> Callable[[Event], Iterator[_Change]]:

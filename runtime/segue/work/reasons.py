@@ -117,8 +117,9 @@ def _workers(facts: Facts) -> str:
         return f"No process serves deployment '{name}'; start the one that does, or give the deployment a work pool."
     others = [worker.name for worker in facts.workers if worker.pool == item.pool]
     if others:
+        takes = "takes" if len(others) == 1 else "take"
         return (
-            f"No worker takes the queue '{item.queue}' of work pool '{item.pool}': {_listed(others)} {'takes' if len(others) == 1 else 'take'} others. "
+            f"No worker takes the queue '{item.queue}' of work pool '{item.pool}': {_listed(others)} {takes} others. "
             f"Start one: `segue worker start -p '{item.pool}' -q '{item.queue}'`."
         )
     return f"No worker polls the work pool '{item.pool}'; start one: `segue worker start -p '{item.pool}'`."

@@ -57,7 +57,7 @@ class WaitingRuns:
         """Return how many runs go of each slot of the deployments that have a limit; those without any left out."""
         rows = await self._source.query(
             "SELECT i.deployment, i.key, count(*), d.concurrency, d.collision = 'cancel-new'"
-            " FROM deployment AS d INDEXED BY deployment_bounded JOIN work_item AS i ON i.deployment = d.id"
+            " FROM deployment AS d INDEXED BY deployment_bounded CROSS JOIN work_item AS i ON i.deployment = d.id"
             " WHERE d.concurrency IS NOT NULL AND i.done = 0 AND i.worker != '' GROUP BY 1, 2"
         )
         return {(deployment, key): Place(*place) for deployment, key, *place in rows}
