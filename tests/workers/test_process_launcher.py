@@ -9,9 +9,10 @@ import pytest
 
 from segue.records.work import Claim
 from segue.services.leases import is_alive
+from segue.settings import load_settings
 from segue.workers.launcher import Ending, LaunchFailed
 from segue.workers.output import MARK
-from segue.workers.process_launcher import GuardedRun, ProcessLauncher
+from segue.workers.process_launcher import GuardedRun, process_launcher
 
 from .conftest import Claimed, events, lines, result, states, until, written
 
@@ -19,7 +20,7 @@ from .conftest import Claimed, events, lines, result, states, until, written
 async def launched(claim: Claim, output: bytearray | None = None) -> GuardedRun:
     """Start a run."""
     taken = bytearray() if output is None else output
-    return await ProcessLauncher().launch(claim, taken.extend)
+    return await process_launcher(load_settings().settings).launch(claim, taken.extend)
 
 
 async def ended(claim: Claim, output: bytearray | None = None) -> Ending:

@@ -16,7 +16,7 @@ from segue.settings import load_settings
 from segue.tables import projections
 from segue.work.local import LocalWork
 from segue.workers.output import run_sink
-from segue.workers.process_launcher import ProcessLauncher
+from segue.workers.process_launcher import process_launcher
 from segue.workers.worker import Options, Worker
 from segue_events import Bus, SystemClock, new_id
 from segue_events.journal.sqlite import SqliteJournal
@@ -47,7 +47,7 @@ class Place:
         """Make a worker of the pool."""
         return Worker(
             self.work,
-            ProcessLauncher(),
+            process_launcher(load_settings().settings),
             WorkerInfo(id="", name=name, pool="here", queues=queues),
             SystemClock(),
             run_sink(load_settings().settings, lambda _, line: self.shown.append(line)),

@@ -83,7 +83,7 @@ def load(claim: Claim) -> Flow[..., Any]:
 
 def perform(claim: Claim, report: Report, loaded: Callable[[Claim], Flow[..., Any]]) -> int:
     """Be the claimed run, to its end; return the exit status."""
-    mark_console_lines()
+    _mark_console_lines()
     try:
         try:
             flow = loaded(claim)
@@ -129,7 +129,7 @@ def _record(claim: Claim, state: State[Any], report: Report) -> int:
     return RECORDED
 
 
-def mark_console_lines() -> None:
+def _mark_console_lines() -> None:
     """Have log lines marked on their way to the worker's terminal: the journal has got them already.
 
     Only those of runs have; what else segue has to say is to be kept as any output is.

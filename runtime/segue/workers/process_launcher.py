@@ -11,15 +11,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from segue.records.work import Claim
-from segue.settings import Settings
+from segue.settings import Settings, profiles_path
 from segue.workers import guardian
 from segue.workers.launcher import Ending, LaunchFailed, Output, text_map
 from segue.workers.reasons import explained
+from segue.workers.templates import Template, Templates, version_key
+from segue_events import Clock, SystemClock
 
 __all__ = ("Ends", "GuardedRun", "ProcessLauncher", "claim_file", "environment", "process_launcher")
 
@@ -47,45 +50,99 @@ def claim_file(claim: Claim) -> Generator[int]:
 
 
 class ProcessLauncher:
-    """See Launcher. Job variables: `env`, `working_dir`, `python`, `grace_seconds`."""
+    """See Launcher. Job variables: `env`, `working_dir`, `python`, `grace_seconds`, `pull_seconds`, `warm`.
+
+    The first run of a deployment's version is started cold; by then a process is prepared that has loaded its flow,
+    from which further ones are forked.
+    """
 
     type = "process"
 
-    def __init__(self) -> None:
+    def __init__(self, profiles: Path, clock: Clock) -> None:
+        self._profiles = profiles
+        self._clock = clock
         self._runs: set[GuardedRun] = set()
+        self._templates = Templates(clock)
 
     async def launch(self, claim: Claim, output: Output) -> GuardedRun:
         """See Launcher."""
+        environ, python = environment(claim.job_variables), _python(claim.job_variables)
         run = GuardedRun(output, self._runs.discard)
         with claim_file(claim) as file, run.handed_over() as ends:
-            process = _start(claim.job_variables, file, ends)
+            key = version_key(claim, environ, self._profiles) if claim.job_variables.get("warm", True) else None
+            pid = await self._forked(key, [file, *ends])
+            collect: Callable[[], object] = int
+            if not pid:
+                process = _start(python, environ, file, ends)
+                pid, collect = process.pid, process.wait
         self._runs.add(run)
-        run.watch(process.pid, process.wait)
+        run.watch(pid, collect)
+        if key is not None and self._templates.wants(key):
+            template = Template(claim, self._clock)
+            self._templates.add(key, template)
+            self._templates.later(self._prepare(template, claim, run, python, environ))
         return run
+
+    async def _forked(self, key: bytes | None, files: list[int]) -> int:
+        template = None if key is None else self._templates.ready_for(key)
+        if key is None or template is None:
+            return 0
+        pid = await template.fork(files)
+        if not pid:
+            self._templates.drop(key)
+        return pid
+
+    async def _prepare(
+        self, template: Template, claim: Claim, first: GuardedRun, python: str, environ: dict[str, str]
+    ) -> None:
+        """Prepare for further runs once the first has loaded its flow, which takes the same time."""
+        if not await first.begun():
+            await template.close()
+            return
+
+        def start(arguments: list[str], inherited: int) -> subprocess.Popen[bytes]:
+            return subprocess.Popen(
+                [python, "-P", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=environ,
+                pass_fds=(inherited,),
+                start_new_session=True,
+            )
+
+        with claim_file(claim) as file:
+            await template.prepare(start, file)
+
+    async def prepared(self) -> None:
+        """Wait until what is being prepared for further runs is there."""
+        await self._templates.settled()
 
     def keep_alive(self) -> None:
         """See Launcher."""
+        self._templates.let_go()
         for run in list(self._runs):
             run.say(guardian.ALIVE)
 
     async def close(self) -> None:
         """See Launcher."""
+        await self._templates.close()
 
 
 def process_launcher(settings: Settings) -> ProcessLauncher:
     """Return a launcher of processes."""
-    return ProcessLauncher()
+    return ProcessLauncher(profiles_path(settings), SystemClock())
 
 
-def _start(variables: Mapping[str, Any], claim: int, ends: Ends) -> subprocess.Popen[bytes]:
-    command = [_python(variables), "-P", "-m", "segue.workers.child", f"--claim={claim}", f"--report={ends.report}"]
+def _start(python: str, environ: dict[str, str], claim: int, ends: Ends) -> subprocess.Popen[bytes]:
+    command = [python, "-P", "-m", "segue.workers.child", f"--claim={claim}", f"--report={ends.report}"]
     try:
         return subprocess.Popen(
             [sys.executable, "-I", "-S", guardian.__file__, str(ends.control), str(ends.report), *command],
             stdin=subprocess.DEVNULL,
             stdout=ends.output,
             stderr=ends.output,
-            env=environment(variables),
+            env=environ,
             pass_fds=(ends.control, ends.report, claim),
         )
     except OSError as error:
