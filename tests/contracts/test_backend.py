@@ -15,15 +15,20 @@ import uvicorn
 
 from segue.api_backend import ApiBackend
 from segue.backend import Backend
+from segue.exceptions import UnknownLimit
 from segue.far.link import Link
 from segue.host import Host
 from segue.local_backend import LocalBackend
+from segue.records.work import Limit
 from segue.requests import Request
 from segue.run_events import FLOW_RUN_CANCEL_REQUESTED
 from segue.server.app import create_app
 from segue.server.wiring import wired
 from segue.settings import Settings, load_settings
+from segue.slots import Wanted
+from segue.tables import projections
 from segue.testing import MemoryBackend
+from segue.work_events import limit_deleted, limit_saved
 from segue_events import Event, PayloadError, SystemClock, new_id
 from segue_events.journal.sqlite import SqliteJournal
 
@@ -80,7 +85,7 @@ async def read(home: Path) -> list[Event]:
 
 
 async def write(home: Path, event: Event) -> None:
-    async with SqliteJournal(home / "segue.db") as journal:
+    async with SqliteJournal(home / "segue.db", projections=projections()) as journal:
         await journal.append([event])
 
 
@@ -209,3 +214,79 @@ async def test_a_run_hears_what_somebody_else_asks_of_it(subject: Subject) -> No
     assert await heard.get() == Request("ann", "why")
     subject.backend.forget(run)
     assert heard.empty()
+
+
+# --- limits; in memory there are none ---
+
+
+@pytest.fixture(params=[local, far, far_by_http], ids=["local", "far", "far by HTTP"])
+async def limited(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Subject]:
+    """A backend whose limit `db` has one slot."""
+    async with asyncio.timeout(30), request.param(tmp_path) as made:
+        await made.elsewhere(limit_saved(Limit(name="db", slots=1, tag=True), 1))
+        yield made
+
+
+async def test_slots_are_held_until_they_are_given_back(limited: Subject) -> None:
+    slots, wanted = limited.backend.slots, Wanted(("db",), 1, "me")
+    held = await slots.take(wanted, 0.0).wait_async()
+    assert held is not None
+    assert await slots.take(wanted, 0.0).wait_async() is None
+    await asyncio.wrap_future(held.release())
+    assert await slots.take(wanted, 0.0).wait_async() is not None
+
+
+async def test_who_waits_for_slots_gets_them_as_soon_as_they_are_free(limited: Subject) -> None:
+    slots, wanted = limited.backend.slots, Wanted(("db",), 1, "me")
+    held = await slots.take(wanted).wait_async()
+    waiting = [asyncio.create_task(slots.take(wanted).wait_async()) for _ in range(2)]
+    for _ in waiting:
+        assert held is not None
+        await asyncio.wrap_future(held.release())
+        (done, waiting) = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        held = done.pop().result()
+    assert held is not None
+
+
+async def test_who_gives_up_waiting_gets_nothing(limited: Subject) -> None:
+    slots, wanted = limited.backend.slots, Wanted(("db",), 1, "me")
+    held = await slots.take(wanted).wait_async()
+    assert held is not None
+    given_up = slots.take(wanted)
+    given_up.give_up()
+    await asyncio.wrap_future(held.release())
+    assert await slots.take(wanted, 20.0).wait_async() is not None
+
+
+async def test_what_is_waited_for_is_said(limited: Subject) -> None:
+    slots, wanted = limited.backend.slots, Wanted(("db",), 1, "me")
+    await slots.take(wanted).wait_async()
+    said = await asyncio.wrap_future(slots.why_not(wanted))
+    assert said == "Waits for a slot of the limit 'db': its only slot is held by me."
+
+
+async def test_a_limit_that_is_deleted_lets_everybody_in(limited: Subject) -> None:
+    slots, wanted = limited.backend.slots, Wanted(("db",), 1, "me")
+    await slots.take(wanted).wait_async()
+    waiting = slots.take(wanted)
+    await limited.elsewhere(limit_deleted("db", 2))
+    assert await waiting.wait_async() is not None
+
+
+async def test_a_strict_wish_for_an_unknown_limit_is_refused(limited: Subject) -> None:
+    with pytest.raises(UnknownLimit, match="There is no limit 'typo'"):
+        await limited.backend.slots.take(Wanted(("typo",), 1, "me", strict=True)).wait_async()
+
+
+async def test_the_tags_that_are_limited_are_known_once_they_were_looked_up(limited: Subject) -> None:
+    slots = limited.backend.slots
+    assert slots.tag_limits() is None
+    await asyncio.wrap_future(slots.look())
+    assert slots.tag_limits() == {"db"}
+
+
+async def test_in_memory_nothing_is_limited(tmp_path: Path) -> None:
+    async with in_memory(tmp_path) as memory:
+        held = await memory.backend.slots.take(Wanted(("db",), 9, "me"), 0.0).wait_async()
+    assert held is not None
+    assert held.lease.id == ""

@@ -28,11 +28,10 @@ class TagSlots:
         self._held: Held | None = None
         self._over = False
 
-    @property
-    def is_free(self) -> bool:
-        """Whether it is known that no limit binds the run."""
+    def may_bind(self) -> bool:
+        """Whether a limit binds the run, as far as is known."""
         tags = self._slots.tag_limits()
-        return tags is not None and tags.isdisjoint(self._context.task_run.tags)
+        return tags is None or not tags.isdisjoint(self._context.task_run.tags)
 
     def take(self, wait: bool) -> str | None:
         """Take the slots; return what they are waited for if they are not free, and not to be waited for."""

@@ -158,7 +158,7 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
             random=_random,
             retries=task.policy(settings.tasks_default_retries, settings.tasks_default_retry_delay_seconds),
             depends=bool(self.upstream),
-            limited=self.slots is not None,
+            limited=_never if self.slots is None else self.slots.may_bind,
             may_retry=self._may_retry,
             persist=keeping is not None and keeping.persist,
             cache_key=None if keeping is None else self._cache_key,
@@ -391,6 +391,10 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
                 timeout_seconds=self.definition.options.timeout_seconds,
             )
         )
+
+
+def _never() -> bool:
+    return False
 
 
 def _exhausted(generator: Generator[Any, Any, State[Any]]) -> State[Any]:

@@ -5,6 +5,8 @@ import msgspec
 from segue import work_events
 from segue.exceptions import UnknownLimit
 from segue.records.work import Lease, Limit
+from segue.run_events import FLOW_RUN_KINDS
+from segue.states import FINAL_TYPES
 from segue.suggestions import did_you_mean
 from segue.work.checks import check_limit
 from segue.work.ground import Ground
@@ -17,6 +19,8 @@ _NEWS = (
     work_events.LIMIT_RELEASED,
     work_events.LIMIT_SAVED,
     work_events.LIMIT_DELETED,
+    # Whatever the run held is free.
+    *(FLOW_RUN_KINDS[final] for final in FINAL_TYPES),
 )
 
 # Who wakes up so late has lost its slots, also if nobody else has taken them; in µs.
