@@ -1,8 +1,19 @@
 """What the three packages give to users, frozen: a name comes or goes by decision only."""
 
 import importlib
+import subprocess
+import sys
 
 import pytest
+
+STREAM = """
+import sys
+from segue_events import stream
+print("websockets" in sys.modules)
+print(set(stream.__all__) <= set(dir(stream)))
+from segue_events.stream import *
+print(stream.Reader is Reader and "websockets" in sys.modules)
+"""
 
 EXPORTS = {
     "segue": """
@@ -39,3 +50,11 @@ def test_each_exported_name_is_there(package: str) -> None:
     module = importlib.import_module(package)
 
     assert [name for name in EXPORTS[package].split() if not hasattr(module, name)] == []
+
+
+def test_the_stream_brings_no_websockets_before_they_are_used_and_hides_no_name() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", STREAM], capture_output=True, text=True, check=True, timeout=50
+    ).stdout.split()
+
+    assert said == ["False", "True", "True"]
