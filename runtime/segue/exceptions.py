@@ -27,6 +27,7 @@
     ├── FlowNotFound              no flow at this entrypoint
     ├── UnknownRun                no run with this id, prefix or name
     ├── AmbiguousRun              several runs with this prefix or name
+    ├── UnknownArtifact           no artifact with this id or key
     ├── ServerError               a server that was asked something did not answer, or refused
     └── WorkError                 what is to be run cannot be as it was asked for
         ├── InvalidWork           a deployment, schedule, pool, worker or limit that cannot work
@@ -274,6 +275,10 @@ class ServerError(SegueError):
     """A server that was asked something did not answer, or refused; `segue.client` says which."""
 
 
+class UnknownArtifact(SegueError):
+    """No artifact has this id or key."""
+
+
 # --- deployments, pools, limits ---
 
 
@@ -286,7 +291,14 @@ class InvalidWork(WorkError):
 
 
 class InvalidRun(WorkError):
-    """The parameters of a run do not fit what its deployment's schema says."""
+    """The parameters of a run do not fit what its deployment's schema says.
+
+    `faults` are places within the parameters, such as "window.days", each with what is wrong there.
+    """
+
+    def __init__(self, message: str, faults: Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
 
 
 class CannotRetry(WorkError):

@@ -16,6 +16,7 @@ from segue.exceptions import (
     AmbiguousRun,
     CannotRetry,
     SegueError,
+    UnknownArtifact,
     UnknownDeployment,
     UnknownLimit,
     UnknownPool,
@@ -70,14 +71,21 @@ def known(error: Exception) -> Problem | None:
         return Problem(400, "The connection ended before the request did.")
     for kind, status in _STATUSES:
         if isinstance(error, kind):
-            return Problem(status, str(error), kind=_slug(type(error)) if isinstance(error, SegueError) else "")
+            kind = _slug(type(error)) if isinstance(error, SegueError) else ""
+            return Problem(status, str(error), kind=kind, errors=_wrong_parameters(error))
     return None
+
+
+def _wrong_parameters(error: Exception) -> list[WrongField]:
+    faults = error.faults if isinstance(error, InvalidRun) else ()
+    return [WrongField(f"body.parameters.{place}" if place else "body.parameters", message) for place, message in faults]
 
 
 # The first that fits.
 _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (UnknownRun, 404),
     (AmbiguousRun, 409),
+    (UnknownArtifact, 404),
     (UnknownDeployment, 404),
     (UnknownPool, 404),
     (UnknownLimit, 404),

@@ -2,6 +2,7 @@
 
 from segue.records import CacheEntry
 from segue.run_events import flow_run_deleted
+from segue.store.artifacts import Artifacts
 from segue.store.events import Events
 from segue.store.logs import Logs
 from segue.store.rows import result_in
@@ -18,6 +19,7 @@ class Store:
         self.runs = Runs(journal)
         self.logs = Logs(journal)
         self.events = Events(journal)
+        self.artifacts = Artifacts(journal)
 
     async def cache(self, key: str, now: int) -> CacheEntry | None:
         """Return the result under a cache key, None if there is none that is valid at `now` (µs since the epoch)."""

@@ -6,6 +6,7 @@ Each module has a table of its own; a new one is added to the list here.
 from segue.server.routes import (
     admin,
     alerts,
+    artifacts,
     deployments,
     documents,
     events,
@@ -35,6 +36,7 @@ TABLE: tuple[Route, ...] = (
     *flows.ROUTES,
     *events.ROUTES,
     *logs.ROUTES,
+    *artifacts.ROUTES,
     *stream.ROUTES,
     *deployments.ROUTES,
     *work_pools.ROUTES,
