@@ -51,7 +51,7 @@ Control flow, which `except Exception` must not swallow:
     └── TerminationSignal         the process was asked to end
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 
 class SegueError(Exception):

@@ -15,6 +15,7 @@ from segue.exceptions import (
     AmbiguousDeployment,
     AmbiguousRun,
     CannotRetry,
+    InvalidRun,
     SegueError,
     UnknownArtifact,
     UnknownDeployment,
@@ -78,7 +79,7 @@ def known(error: Exception) -> Problem | None:
 
 def _wrong_parameters(error: Exception) -> list[WrongField]:
     faults = error.faults if isinstance(error, InvalidRun) else ()
-    return [WrongField(f"body.parameters.{place}" if place else "body.parameters", message) for place, message in faults]
+    return [WrongField(".".join(filter(None, ("body.parameters", place))), message) for place, message in faults]
 
 
 # The first that fits.

@@ -39,9 +39,10 @@ def check_parameters(deployment: Deployment, parameters: Mapping[str, Any]) -> N
     plain = msgspec.to_builtins(parameters, str_keys=True)
     faults = list(_validator(msgspec.json.encode(schema)).iter_errors(plain))
     if faults:
-        told = "; ".join(f"{_place(fault.instance_path)}{fault.message}" for fault in faults[:_MOST_TOLD])
+        named = [(_place(fault.instance_path), fault.message) for fault in faults[:_MOST_TOLD]]
+        told = "; ".join(f"{place}: {message}" if place else message for place, message in named)
         more = f"; and {len(faults) - _MOST_TOLD} more" if len(faults) > _MOST_TOLD else ""
-        raise InvalidRun(f"The parameters do not fit deployment '{deployment.full_name}': {told}{more}.")
+        raise InvalidRun(f"The parameters do not fit deployment '{deployment.full_name}': {told}{more}.", named)
 
 
 def _check_names(deployment: Deployment, parameters: Mapping[str, Any]) -> None:
@@ -57,7 +58,7 @@ def _check_names(deployment: Deployment, parameters: Mapping[str, Any]) -> None:
 
 
 def _place(path: Sequence[Any]) -> str:
-    return f"{'.'.join(str(part) for part in path)}: " if path else ""
+    return ".".join(str(part) for part in path)
 
 
 @lru_cache(maxsize=256)
