@@ -32,6 +32,7 @@ from segue.services.late_runs import LateRuns
 from segue.services.leases import Leases
 from segue.services.lost_workers import LostWorkers
 from segue.services.retention import Retention
+from segue.services.scheduler import Scheduler
 from segue.services.service import Service, attend, attend_last
 from segue.settings import LoadedSettings, Settings, load_settings
 from segue.version import __version__
@@ -110,6 +111,9 @@ async def _live(
         async with anyio.create_task_group() as group:
             services = [departures, *last, *_housekeeping(wiring)]
             group.start_soon(attend, services, clock, wiring.meters.stepped)
+            # On its own, since its instants are not to wait for what the others do.
+            scheduler = Scheduler(wiring.work, wiring.journal, wiring.bus, clock)
+            group.start_soon(attend, [scheduler], clock, wiring.meters.stepped)
             await serving.serve([listener])
             group.cancel_scope.cancel()
         await attend_last(last, clock, wiring.meters.stepped)
