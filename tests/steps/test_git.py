@@ -153,6 +153,53 @@ async def test_a_server_that_refuses_is_told_without_the_token(here: Path, serve
     assert "wr0ng" not in str(raised.value)
 
 
+async def test_submodules_come_from_the_same_server_with_the_same_token(
+    here: Path, origin: Path, served: tuple[str, list[str]]
+) -> None:
+    submodule(origin, "../lib")
+
+    await git_clone(served[0], access_token=TOKEN, include_submodules=True)
+
+    assert (here / "origin/lib/code.py").read_text() == "code"
+
+
+async def test_a_submodule_cannot_be_a_folder_of_this_machine(here: Path, origin: Path) -> None:
+    submodule(origin, str(origin.parent / "lib"))
+
+    with pytest.raises(StepFailed, match="git could not submodule"):
+        await git_clone(str(origin), include_submodules=True)
+
+    assert os.listdir(here) == []
+
+
+async def test_where_git_itself_calls_it_its_repository_is_left_alone(
+    here: Path, origin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = git_in(origin)("rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_DIR", str(origin / ".git"))
+
+    await git_clone(str(origin), branch="old/one")
+
+    monkeypatch.delenv("GIT_DIR")
+    assert (here / "origin-old-one/flows/hello.py").read_text() == "old"
+    assert git_in(origin)("rev-parse", "HEAD") == before
+
+
+def submodule(origin: Path, url: str) -> None:
+    """Give the repository a submodule, `lib`, which is beside it and is said to be at this address."""
+    lib = origin.parent / "lib"
+    lib.mkdir()
+    git = git_in(lib)
+    git("init", "--quiet", "-b", "main")
+    (lib / "code.py").write_text("code")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "First")
+    git = git_in(origin)
+    git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(lib), "lib")
+    git("config", "-f", ".gitmodules", "submodule.lib.url", url)
+    git("commit", "--quiet", "-am", "Third")
+
+
 @pytest.mark.parametrize(
     ("repository", "options"),
     [

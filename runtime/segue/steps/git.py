@@ -29,8 +29,10 @@ _USERS = {"gitlab": "oauth2", "bitbucket": "x-token-auth"}
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
-# Nothing may ask a question, since nobody would answer; and no address may name a program to run.
-_ENVIRON = {
+# Nothing may ask a question, since nobody would answer; no address may name a program to run; and where this is called
+# from git itself, as by a hook, it is not to work on the repository there.
+_ENVIRON: dict[str, str | None] = {
+    **dict.fromkeys(("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")),
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_SSH_COMMAND": "ssh -o BatchMode=yes",
     "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
@@ -171,7 +173,9 @@ async def _bring(folder: Path, address: _Address, wanted: _Wanted) -> None:
     place = ["-B", wanted.branch] if wanted.branch else ["--detach"]
     await _git(folder, address, "checkout", "--quiet", *place, "FETCH_HEAD", "--")
     if wanted.include_submodules:
-        await _git(folder, address, "submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1")
+        # A repository of somebody else's must not have files of this machine brought as its submodules.
+        far = address._replace(environ={**address.environ, "GIT_ALLOW_PROTOCOL": "http:https:ssh"})
+        await _git(folder, far, "submodule", "--quiet", "update", "--init", "--recursive", "--depth", "1")
 
 
 async def _git(folder: Path, address: _Address, *arguments: str) -> str:

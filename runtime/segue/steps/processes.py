@@ -33,14 +33,16 @@ class Ended(NamedTuple):
 
 
 async def run_command(
-    command: Sequence[str], *, folder: Path, environ: Mapping[str, str] | None = None, show: bool = False
+    command: Sequence[str], *, folder: Path, environ: Mapping[str, str | None] | None = None, show: bool = False
 ) -> Ended:
-    """Run a program in a folder, with `environ` besides this process's environment and nothing to read.
+    """Run a program in a folder, with `environ` over this process's environment, and nothing to read.
 
-    What it prints is shown if asked for, and kept. Raises StepFailed if there is no such program.
+    A variable that is None there is taken away. What it prints is shown if asked for, and kept. Raises StepFailed if
+    there is no such program.
     """
+    merged = {name: value for name, value in {**os.environ, **(environ or {})}.items() if value is not None}
     try:
-        process = await anyio.open_process(command, stdin=DEVNULL, cwd=folder, env=os.environ | dict(environ or {}))
+        process = await anyio.open_process(command, stdin=DEVNULL, cwd=folder, env=merged)
     except OSError as error:
         raise StepFailed(f"{command[0]} cannot be started in {folder}: {error.strerror}; is it installed?") from None
     kept: dict[str, str] = {}
