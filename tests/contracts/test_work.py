@@ -1,6 +1,7 @@
 """What every Work promises: on a journal of this machine, and at a server."""
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import uvicorn
 from msgspec.structs import replace
 
 from segue import run_events, states
+from segue.client import AsyncClient
 from segue.exceptions import (
     AmbiguousDeployment,
     CannotRetry,
@@ -32,11 +35,15 @@ from segue.records.work import (
     WorkPool,
     WorkQueue,
 )
+from segue.server.app import create_app
+from segue.server.wiring import Wiring, wired
 from segue.services.lost_workers import LostWorkers
+from segue.settings import load_settings
 from segue.states import State, StateType
 from segue.store import Store
 from segue.tables import projections
 from segue.work import Work
+from segue.work.api import ApiWork
 from segue.work.local import LocalWork
 from segue_events import Bus, SqliteJournal
 from segue_events.testing import FakeClock
@@ -100,7 +107,32 @@ async def local_place(folder: Path) -> AsyncGenerator[Place]:
         yield Place(work, work, bus, Store(journal), clock)
 
 
-PLACES: dict[str, Callable[[Path], AbstractAsyncContextManager[Place]]] = {"local": local_place}
+@asynccontextmanager
+async def far_place(folder: Path) -> AsyncGenerator[Place]:
+    clock = FakeClock()
+    async with wired(load_settings({"SEGUE_HOME": str(folder)}), clock) as wiring, serving(wiring) as url:
+        clock.watch(wiring.journal, wiring.bus)
+        async with AsyncClient(url, attempts=1) as client:
+            yield Place(ApiWork(client, clock), wiring.work, wiring.bus, wiring.store, clock)
+
+
+@asynccontextmanager
+async def serving(wiring: Wiring) -> AsyncGenerator[str]:
+    """Serve these parts on a free port, without the pauses that a server of its own process makes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        config = uvicorn.Config(create_app(wiring), lifespan="off", log_config=None)
+        config.load()
+        server = uvicorn.Server(config)
+        server.lifespan = config.lifespan_class(config)
+        await server.startup([listener])
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/api"
+        finally:
+            await server.shutdown([listener])
+
+
+PLACES: dict[str, Callable[[Path], AbstractAsyncContextManager[Place]]] = {"local": local_place, "far": far_place}
 
 
 @pytest.fixture(params=list(PLACES))

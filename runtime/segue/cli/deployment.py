@@ -30,18 +30,18 @@ Name = Annotated[
 
 @app.command
 async def run(
-    name: Name, *, options: Annotated[RunOptions | None, Parameter(name="*")] = None, output: OutputForm = "text"
+    deployment: Name, *, options: Annotated[RunOptions | None, Parameter(name="*")] = None, output: OutputForm = "text"
 ) -> ExitCode:
     """Have a deployment run, at once or later, by whichever worker takes it."""
     wanted, clock = options or RunOptions(), SystemClock()
     async with working() as work:
-        deployment = await work.deployment(name)
-        made = await work.create_run(wanted.request(deployment.id, clock.now_us()))
+        found = await work.deployment(deployment)
+        made = await work.create_run(wanted.request(found.id, clock.now_us()))
         reason = await work.why_waiting(made.id)
     if output == "json":
-        say_json({"id": made.id, "name": made.name, "deployment": deployment.full_name, "waiting_for": reason or None})
+        say_json({"id": made.id, "name": made.name, "deployment": found.full_name, "waiting_for": reason or None})
     else:
-        say(f"Flow run '{made.name}' ({made.id}) of deployment '{deployment.full_name}' is asked for.")
+        say(f"Flow run '{made.name}' ({made.id}) of deployment '{found.full_name}' is asked for.")
         if reason and not wanted.watch:
             say(Cell(reason, "yellow"))
     if not wanted.watch:

@@ -45,7 +45,12 @@ class FarRuns:
 
         async def some(limit: int, cursor: str | None) -> types.Page[types.FlowRunItem]:
             return await self._client.flow_runs(
-                flow=wanted.flows, type=wanted.types, state=wanted.states, limit=limit, cursor=cursor
+                flow=wanted.flows,
+                type=wanted.types,
+                state=wanted.states,
+                deployment=wanted.deployments,
+                limit=limit,
+                cursor=cursor,
             )
 
         page = await _gathered(some, limit, cursor)

@@ -1,7 +1,8 @@
-"""segue flow-run: flow runs, listed, inspected, read, watched, cancelled, deleted."""
+"""segue flow-run: flow runs, listed, inspected, read, watched, cancelled, retried, deleted."""
 
 from typing import Annotated
 
+import msgspec
 from cyclopts import App, Parameter
 
 from segue.cli.arguments import Limit, OutputForm, RunName, StateNames
@@ -12,7 +13,7 @@ from segue.cli.listing import say_flow_runs, say_nothing
 from segue.cli.logs import LogOptions, say_logs
 from segue.cli.output import Cell, fields, say, say_json
 from segue.cli.runs import open_runs
-from segue.cli.session import NothingRecorded
+from segue.cli.session import NothingRecorded, working
 from segue.cli.states import state_filter
 from segue.cli.watching import watch_run
 from segue.store import FlowRunFilter
@@ -20,7 +21,7 @@ from segue_events import SystemClock
 
 __all__ = ("app",)
 
-app = App(name="flow-run", help="Flow runs: list, inspect, read logs, watch, cancel, delete.", help_epilogue="")
+app = App(name="flow-run", help="Flow runs: list, inspect, read logs, watch, cancel, retry, delete.", help_epilogue="")
 
 
 @app.command
@@ -28,12 +29,16 @@ async def ls(
     *,
     flow_name: Annotated[list[str] | None, Parameter(negative=(), help="Only runs of this flow.")] = None,
     state: StateNames = None,
+    deployment: Annotated[str | None, Parameter(help="Only runs of this deployment.")] = None,
     limit: Limit = 15,
     output: OutputForm = "text",
 ) -> None:
     """List flow runs, the latest first."""
     types, names = state_filter(state)
     wanted = FlowRunFilter(flows=tuple(flow_name or ()), types=types, states=names)
+    if deployment is not None:
+        async with working() as work:
+            wanted = msgspec.structs.replace(wanted, deployments=((await work.deployment(deployment)).id,))
     try:
         async with open_runs() as runs:
             page = await runs.flow_runs(wanted, limit)
@@ -105,6 +110,19 @@ async def cancel(
         for run in found:
             await runs.cancel(run, reason)
             say(f"Asked flow run '{run.name}' ({run.id}) to stop; `segue flow-run watch {run.id}` shows when it has.")
+
+
+@app.command
+async def retry(*names: RunName) -> None:
+    """Have flow runs of deployments that have ended run again, as other attempts of the same runs."""
+    if not names:
+        raise Usage("Say which run to retry: segue flow-run retry ID.")
+    async with open_runs() as runs:
+        found = [await runs.flow_run(name) for name in names]
+    async with working() as work:
+        for run in found:
+            await work.retry_run(run.id)
+            say(f"Flow run '{run.name}' ({run.id}) waits for its next attempt.")
 
 
 @app.command

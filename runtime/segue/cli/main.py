@@ -16,7 +16,7 @@ __all__ = ("app", "main")
 # Each command is named by the string to import it by, so that `segue --help` imports none of them.
 COMMANDS = {
     "run": ("run:run", "Run a flow of a script or module, and show its tasks while they run."),
-    "flow-run": ("flow_run:app", "Flow runs: list, inspect, read logs, watch, cancel, delete."),
+    "flow-run": ("flow_run:app", "Flow runs: list, inspect, read logs, watch, cancel, retry, delete."),
     "task-run": ("task_run:app", "Task runs: list, inspect."),
     "init": ("init:init", "Begin a project in this folder: the files that say what is deployed."),
     "project": ("init:app", "Projects: begin one, list recipes for it."),

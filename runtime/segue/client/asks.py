@@ -51,9 +51,13 @@ class _RunQuery(_Paged, total=False):
 
 
 class FlowRunQuery(_RunQuery, total=False):
-    """Which flow runs: those that fit every field, and any one value of it; `since` and `until` are RFC 3339."""
+    """Which flow runs: those that fit every field, and any one value of it.
+
+    `since` and `until` are RFC 3339, `deployment` are whole ids.
+    """
 
     flow: Items
+    deployment: Items
     parent: str
 
 

@@ -6,12 +6,14 @@ from typing import Any, Self, TypeVar, Unpack
 
 from segue.api import types
 from segue.api.engine import CacheEntryBody, EventIn
-from segue.client import asks
+from segue.api.work import RunIn
+from segue.client import asks, work_asks
 from segue.client.asks import Ask, EventQuery, FlowRunQuery, LogQuery, TaskRunQuery
 from segue.client.exchange import Address, Attempts, answer_of, request_of
 from segue.client.failures import ServerAway
 from segue.client.lines import AnyReader
 from segue.client.transport import AsyncTransport
+from segue.records.work import Deployment
 from segue_events import Clock, Event, Filter, SystemClock
 
 __all__ = ("AsyncClient",)
@@ -103,6 +105,24 @@ class AsyncClient:
     async def cancel(self, flow_run: str, reason: str = "") -> types.RequestTaken:
         """Ask a flow run to stop; it obeys when it hears of it."""
         return await self.ask(asks.cancel(flow_run, reason))
+
+    async def retry(self, flow_run: str) -> types.FlowRunBody:
+        """Have a deployment's flow run that has ended run again, as another attempt."""
+        return await self.ask(work_asks.retry(flow_run))
+
+    async def deployments(
+        self, *, flow: str = "", pool: str = "", tag: str = "", search: str = ""
+    ) -> types.Page[Deployment]:
+        """Return all deployments that fit, by name."""
+        return await self.ask(work_asks.deployments(flow, pool, tag, search))
+
+    async def deployment(self, name: str) -> Deployment:
+        """Return a deployment, by its id, or by its name as anybody would write it."""
+        return await self.ask(work_asks.deployment(name))
+
+    async def run_deployment(self, deployment_id: str, given: RunIn | None = None) -> types.FlowRunBody:
+        """Have a deployment run, at once or when `given` says; return the run, which waits for a worker."""
+        return await self.ask(work_asks.run_deployment(deployment_id, given or RunIn()))
 
     async def delete(self, flow_run: str) -> None:
         """Delete a flow run from all lists."""

@@ -6,11 +6,13 @@ from typing import Any, Self, TypeVar, Unpack
 
 from segue.api import types
 from segue.api.engine import CacheEntryBody, EventIn
-from segue.client import asks
+from segue.api.work import RunIn
+from segue.client import asks, work_asks
 from segue.client.asks import Ask, EventQuery, FlowRunQuery, LogQuery, TaskRunQuery
 from segue.client.exchange import Address, Attempts, answer_of, request_of
 from segue.client.failures import ServerAway
 from segue.client.transport import Transport
+from segue.records.work import Deployment
 from segue_events import Clock, SystemClock
 
 __all__ = ("Client",)
@@ -102,6 +104,22 @@ class Client:
     def cancel(self, flow_run: str, reason: str = "") -> types.RequestTaken:
         """Ask a flow run to stop; it obeys when it hears of it."""
         return self.ask(asks.cancel(flow_run, reason))
+
+    def retry(self, flow_run: str) -> types.FlowRunBody:
+        """Have a deployment's flow run that has ended run again, as another attempt."""
+        return self.ask(work_asks.retry(flow_run))
+
+    def deployments(self, *, flow: str = "", pool: str = "", tag: str = "", search: str = "") -> types.Page[Deployment]:
+        """Return all deployments that fit, by name."""
+        return self.ask(work_asks.deployments(flow, pool, tag, search))
+
+    def deployment(self, name: str) -> Deployment:
+        """Return a deployment, by its id, or by its name as anybody would write it."""
+        return self.ask(work_asks.deployment(name))
+
+    def run_deployment(self, deployment_id: str, given: RunIn | None = None) -> types.FlowRunBody:
+        """Have a deployment run, at once or when `given` says; return the run, which waits for a worker."""
+        return self.ask(work_asks.run_deployment(deployment_id, given or RunIn()))
 
     def delete(self, flow_run: str) -> None:
         """Delete a flow run from all lists."""

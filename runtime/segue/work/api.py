@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import msgspec
+
 from segue import exceptions
 from segue.api.types import instant_text
 from segue.api.work import LONGEST_WAIT, LeaseIn, RunIn, StateIn
@@ -10,12 +12,13 @@ from segue.client import AsyncClient, RequestRefused
 from segue.client import work_asks as asks
 from segue.client.asks import Ask
 from segue.client.records import flow_run_in
-from segue.exceptions import UnknownRun, WorkError
+from segue.exceptions import InvalidRun, InvalidWork, UnknownRun, WorkError
 from segue.records import FlowRun
 from segue.records.work import Claim, Deployment, Lease, Limit, RunRequest, WorkerInfo, WorkPool
 from segue.states import State
 from segue.work.protocol import Beat
-from segue_events import Clock, SystemClock
+from segue_events import Clock, PayloadError, SystemClock
+from segue_events.event import encode_payload
 
 __all__ = ("ApiWork",)
 
@@ -47,6 +50,7 @@ class ApiWork:
 
     async def save_deployment(self, deployment: Deployment) -> Deployment:
         """See Work."""
+        _check_writable(deployment, InvalidWork)
         return await self._ask(asks.save_deployment(deployment))
 
     async def deployment(self, name: str) -> Deployment:
@@ -66,6 +70,7 @@ class ApiWork:
     async def create_run(self, request: RunRequest) -> FlowRun:
         """See Work."""
         given = RunIn(**{name: getattr(request, name) for name in RunIn.__struct_fields__})
+        _check_writable(given, InvalidRun)
         return flow_run_in(await self._ask(asks.run_deployment(request.deployment_id, given)))
 
     async def retry_run(self, run_id: str) -> FlowRun:
@@ -85,6 +90,7 @@ class ApiWork:
 
     async def save_pool(self, pool: WorkPool) -> WorkPool:
         """See Work."""
+        _check_writable(pool, InvalidWork)
         return await self._ask(asks.save_pool(pool))
 
     async def pool(self, name: str) -> WorkPool:
@@ -163,11 +169,13 @@ class ApiWork:
 
     async def renew(self, lease_id: str) -> bool:
         """See Work."""
-        return (await self._ask(asks.renew(lease_id))).held
+        # A lease of names that bind nothing has no id, and nothing that could be lost.
+        return not lease_id or (await self._ask(asks.renew(lease_id))).held
 
     async def release(self, lease_id: str) -> None:
         """See Work."""
-        await self._ask(asks.release(lease_id))
+        if lease_id:
+            await self._ask(asks.release(lease_id))
 
     async def _ask(self, ask: Ask[T]) -> T:
         """Ask the server; what it refuses for a reason of work is that reason's error, as anywhere."""
@@ -176,7 +184,16 @@ class ApiWork:
         except RequestRefused as refused:
             if refused.kind == "unknown-run":
                 raise UnknownRun(ask.path.split("/")[2]) from None
-            error = _ERRORS.get(refused.kind)
+            # What does not even fit the types is as wrong as what they let pass.
+            error = _ERRORS.get(refused.kind) or (InvalidWork if refused.status == 422 else None)
             if error is None:
                 raise
             raise error(refused.problem.detail) from None
+
+
+def _check_writable(document: msgspec.Struct, error: type[WorkError]) -> None:
+    """Raise the error for what JSON does not have, such as NaN, which would go out as null without a word."""
+    try:
+        encode_payload(msgspec.to_builtins(document))
+    except PayloadError as problem:
+        raise error(str(problem)) from None
