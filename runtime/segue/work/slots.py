@@ -11,6 +11,7 @@ from segue.suggestions import did_you_mean
 from segue.work.checks import check_limit
 from segue.work.ground import Ground
 from segue.work.limits import Books, Wish, binding, expired, free_at, full, grant, renewed
+from segue.work.steady import SteadyClock
 from segue_events import Event, new_id
 
 __all__ = ("Slots",)
@@ -32,6 +33,7 @@ class Slots:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+        self._steady = SteadyClock(ground.journal.path, ground.clock)
         # Who waits in this process, the first to come first.
         self._ahead: dict[str, Wish] = {}
 
@@ -69,7 +71,7 @@ class Slots:
 
     async def leases(self, limit: str) -> list[Lease]:
         """See Work. What rate limits have not got back is nobody's, and not among them."""
-        now = self._ground.clock.now_us()
+        now = self._steady.now_us()
         return [
             lease
             for lease in await self._ground.store.leases()
@@ -93,7 +95,9 @@ class Slots:
         async def ready() -> int | None:
             books = await self._books()
             lacking = full(wish, books)
-            return None if lacking is None else free_at(lacking, wish.slots, books)
+            if lacking is None:
+                return None
+            return ground.clock.now_us() + free_at(lacking, wish.slots, books) - books.now
 
         try:
             return await ground.until_found(look, wait, _NEWS, ready)
@@ -103,7 +107,7 @@ class Slots:
     async def _books(self) -> Books:
         store = self._ground.store
         limits = {limit.name: limit for limit in await store.limits()}
-        return Books(limits, await store.leases() if limits else [], self._ground.clock.now_us())
+        return Books(limits, await store.leases() if limits else [], self._steady.now_us())
 
     async def _take(self, token: str, wish: Wish) -> Lease | None:
         async with self._ground.lock:
@@ -112,7 +116,8 @@ class Slots:
             granted = grant(wish, ahead, books, new_id())
             if granted is None:
                 return None
-            events: list[Event] = [work_events.lease_acquired(lease, books.now) for lease in granted.leases]
+            now = self._ground.clock.now_us()
+            events: list[Event] = [work_events.lease_acquired(lease, now) for lease in granted.leases]
             await self._ground.commit(events)
             return granted.lease
 
@@ -125,7 +130,7 @@ class Slots:
             lease = renewed(lease_id, books)
             if lease is None:
                 return False
-            await self._ground.commit([work_events.lease_renewed(lease, books.now)])
+            await self._ground.commit([work_events.lease_renewed(lease, self._ground.clock.now_us())])
             return True
 
     async def release(self, lease_id: str) -> None:
@@ -141,7 +146,8 @@ class Slots:
             books = await self._books()
             old = books._replace(now=books.now - _FORGOTTEN)
             gone = [*expired(old), *(lease for lease in books.leases if not _binds(lease, books))]
-            await ground.commit([work_events.lease_released(one.id, books.now, expired=True) for one in gone])
+            now = ground.clock.now_us()
+            await ground.commit([work_events.lease_released(one.id, now, expired=True) for one in gone])
 
 
 def _binds(lease: Lease, books: Books) -> bool:
