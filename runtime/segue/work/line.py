@@ -124,37 +124,34 @@ class Line:
         async def look() -> list[Claim] | None:
             now = self._ground.clock.now_us()
             # Without the lock: most looks find nothing.
-            return await self._give(worker_id, most) if await self._waiting.any_due(worker.pool, now) else None
+            if not await self._waiting.any_due(worker.pool, now):
+                return None
+            run_ids = await self._give(worker_id, most)
+            # As the tables have them: they alone say whose a run is.
+            return await self._ground.store.claims(worker_id, run_ids) if run_ids else None
 
         async def ready() -> int | None:
             return await self._waiting.next_due(worker.pool, self._ground.clock.now_us())
 
         return await self._ground.until_found(look, wait, _NEWS, ready) or []
 
-    async def _give(self, worker_id: str, most: int) -> list[Claim]:
+    async def _give(self, worker_id: str, most: int) -> list[str]:
         ground = self._ground
         async with ground.lock:
-            worker = await ground.store.worker(worker_id)
-            pool = None if worker is None else await self._pool_of(worker)
-            if worker is None or worker.ended is not None or pool is None:
+            desk = await self._waiting.desk(worker_id)
+            if desk is None:
                 return []
             now = ground.clock.now_us()
-            places = await self._waiting.places()
-            given, places = await self._chosen(pool, worker, places, most)
+            places = await self._waiting.places() if desk.bounds else {}
+            given, places = await self._chosen(desk.pool, desk.worker, places, most)
             taken = {id_in_memory(one.run): one.epoch + 1 for one in given}
             events = [work_events.run_claimed(run_id, worker_id, epoch, now) for run_id, epoch in taken.items()]
-            too_many = await self._waiting.refused(pool.name, now, places, most + _MOST_REFUSED)
+            too_many = await self._waiting.refused(desk.pool.name, now, places, most + _MOST_REFUSED)
             for run_id in [run_id for run_id in too_many if run_id not in taken]:
                 told = "As many runs of its deployment go as may, and new ones are cancelled."
                 events += await ended(ground, run_id, State(StateType.CANCELLED, "Cancelled", told, now))
             await ground.commit(events)
-            # As the tables have them: they alone say whose a run is.
-            return await ground.store.claims(worker_id, list(taken)) if taken else []
-
-    async def _pool_of(self, worker: WorkerInfo) -> WorkPool | None:
-        if worker.pool:
-            return await self._ground.store.pool(worker.pool)
-        return WorkPool(name="", queues=tuple(WorkQueue(name=name) for name in worker.queues))
+            return list(taken)
 
     async def _chosen(
         self, pool: WorkPool, worker: WorkerInfo, places: dict[Slot, Place], most: int

@@ -11,7 +11,7 @@ from segue.states import StateType
 from segue.store.source import Source
 from segue_events.ids import id_at_rest, id_in_memory
 
-__all__ = ("Going", "Standing", "WorkStore")
+__all__ = ("Going", "Standing", "WorkStore", "pool_in", "worker_in")
 
 _ITEM = "run, deployment, schedule, pool, queue, due, priority, key, worker, epoch, claimed, done"
 # A run has begun once anything is told of it after it was put in line, but that it is late.
@@ -82,19 +82,19 @@ class WorkStore:
     async def pool(self, name: str) -> WorkPool | None:
         """Return the pool of this name, None if there is none."""
         rows = await self.source.query("SELECT document FROM work_pool WHERE name = ?", (name,))
-        return _pool(rows[0][0]) if rows else None
+        return pool_in(rows[0][0]) if rows else None
 
     async def pools(self) -> list[WorkPool]:
         """Return all pools, by name."""
         rows = await self.source.query("SELECT document FROM work_pool ORDER BY name")
-        return [_pool(document) for (document,) in rows]
+        return [pool_in(document) for (document,) in rows]
 
     async def worker(self, worker_id: str) -> WorkerInfo | None:
         """Return the worker with this id, None if there is none."""
         rows = await self.source.query(
             "SELECT document, seen, ended FROM worker WHERE id = ?", (id_at_rest(worker_id),)
         )
-        return _worker(*rows[0]) if rows else None
+        return worker_in(*rows[0]) if rows else None
 
     async def workers(self, pool: str = "", *, since: int, living: bool = False) -> list[WorkerInfo]:
         """Return the workers of a pool, or of all, seen since an instant, the latest first; or only the `living`."""
@@ -103,7 +103,7 @@ class WorkStore:
             " AND (NOT ?3 OR ended IS NULL) ORDER BY seen DESC, id",
             (since, pool, living),
         )
-        return [_worker(*row) for row in rows]
+        return [worker_in(*row) for row in rows]
 
     async def silent_workers(self, before: int) -> list[WorkerInfo]:
         """Return the workers that were last seen before an instant; and those that left before it and hold runs."""
@@ -113,7 +113,7 @@ class WorkStore:
             " AND i.worker = worker.id)) ORDER BY seen",
             (before,),
         )
-        return [_worker(*row) for row in rows]
+        return [worker_in(*row) for row in rows]
 
     # --- limits ---
 
@@ -255,11 +255,13 @@ def _deployment(document: str) -> Deployment:
     return msgspec.json.decode(document, type=Deployment)
 
 
-def _pool(document: str) -> WorkPool:
+def pool_in(document: str) -> WorkPool:
+    """Return the pool that a row holds."""
     return msgspec.json.decode(document, type=WorkPool)
 
 
-def _worker(document: str, seen: int, ended: int | None) -> WorkerInfo:
+def worker_in(document: str, seen: int, ended: int | None) -> WorkerInfo:
+    """Return the worker that a row holds, as it was last seen."""
     worker = msgspec.json.decode(document, type=WorkerInfo)
     return msgspec.structs.replace(worker, seen=seen, ended=ended)
 
@@ -273,7 +275,7 @@ def _lease(lease_id: bytes | str, limits: str, *told: Any) -> Lease:
 def _claim(run: bytes | str, name: str | None, flow: str | None, parameters: str | None, *told: Any) -> Claim:
     tags, epoch, due, attempt, parent, root, document, variables, pool = told
     deployment = _deployment(document)
-    of_pool = _pool(pool).job_variables if pool else {}
+    of_pool = pool_in(pool).job_variables if pool else {}
     own = msgspec.json.decode(variables, type=dict[str, Any]) if variables else {}
     return Claim(
         run_id=id_in_memory(run),

@@ -1,14 +1,15 @@
 """Waiting runs: what is read of the runs in line when one is given to a worker."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from segue.records.work import WorkPool
+from segue.records.work import WorkerInfo, WorkPool, WorkQueue
 from segue.store.source import Source
 from segue.work.claims import Candidate, Held, Place, Slot
+from segue.work.store import pool_in, worker_in
 from segue_events.ids import id_at_rest, id_in_memory
 
-__all__ = ("WaitingRuns",)
+__all__ = ("Desk", "WaitingRuns")
 
 # More would be a longer list than the statement takes; whoever is not found now is at the next look.
 _MOST_FULL = 5_000
@@ -19,11 +20,38 @@ FROM work_item AS i INDEXED BY work_item_waiting JOIN deployment AS d ON d.id = 
 WHERE i.done = 0 AND i.worker = '' AND i.pool = ? AND i.queue = ? AND i.due <= ? AND i.stop = 0 AND NOT d.paused"""
 
 
+class Desk(NamedTuple):
+    """Where runs are given out: to whom, of which pool, and whether any deployment has a limit."""
+
+    worker: WorkerInfo
+    pool: WorkPool
+    bounds: bool
+
+
 class WaitingRuns:
     """Reads the runs that wait in a pool, and what bounds them."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
+
+    async def desk(self, worker_id: str) -> Desk | None:
+        """Return where a worker takes runs; None for one that has left or is lost, or whose pool is gone."""
+        rows = await self._source.query(
+            "SELECT w.document, w.seen, w.ended, p.document,"
+            " EXISTS (SELECT 1 FROM deployment WHERE concurrency IS NOT NULL)"
+            " FROM worker AS w LEFT JOIN work_pool AS p ON p.name = w.pool WHERE w.id = ? AND w.ended IS NULL",
+            (id_at_rest(worker_id),),
+        )
+        if not rows:
+            return None
+        document, seen, ended, kept, bounds = rows[0]
+        worker = worker_in(document, seen, ended)
+        if kept is not None:
+            return Desk(worker, pool_in(kept), bool(bounds))
+        if worker.pool:
+            return None
+        served = WorkPool(name="", queues=tuple(WorkQueue(name=name) for name in worker.queues))
+        return Desk(worker, served, bool(bounds))
 
     async def any_due(self, pool: str, now: int) -> bool:
         """Whether there is a run that is due."""
