@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from segue.annotations import quote as quote
     from segue.annotations import unmapped as unmapped
     from segue.context import tags as tags
+    from segue.deploying.serving import aserve as aserve
+    from segue.deploying.serving import deploy as deploy
+    from segue.deploying.serving import serve as serve
     from segue.flows import Flow as Flow
     from segue.flows import flow as flow
     from segue.logging import get_run_logger as get_run_logger
@@ -28,11 +31,14 @@ _HOMES = {
     "State": "segue.states",
     "Task": "segue.tasks",
     "allow_failure": "segue.annotations",
+    "aserve": "segue.deploying.serving",
+    "deploy": "segue.deploying.serving",
     "flow": "segue.flows",
     "get_run_logger": "segue.logging",
     "notify_on_failure": "segue.notify.on_failure",
     "opaque": "segue.annotations",
     "quote": "segue.annotations",
+    "serve": "segue.deploying.serving",
     "tags": "segue.context",
     "task": "segue.tasks",
     "unmapped": "segue.annotations",
@@ -53,11 +59,14 @@ __all__ = (
     "Task",
     "__version__",
     "allow_failure",
+    "aserve",
+    "deploy",
     "flow",
     "get_run_logger",
     "notify_on_failure",
     "opaque",
     "quote",
+    "serve",
     "tags",
     "task",
     "unmapped",

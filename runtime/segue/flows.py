@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar, Unpack, cast, overload
 
 from segue.definitions import FlowDefinition
 from segue.engine.flow_run import FlowCall
 from segue.engine.starters import start
 from segue.options import FlowOptionsDict, flow_options
 
+if TYPE_CHECKING:
+    from segue.records.work import Deployment
+
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
+
+
+class Origin(NamedTuple):
+    """Where a flow that was loaded from elsewhere comes from: a folder or a repository, and its entrypoint there."""
+
+    source: str
+    entrypoint: str
+
+    @property
+    def is_repository(self) -> bool:
+        """Whether it has to be cloned."""
+        return "://" in self.source or self.source.endswith(".git")
 
 
 class Flow(FlowDefinition, Generic[P, R]):
@@ -20,6 +37,8 @@ class Flow(FlowDefinition, Generic[P, R]):
     Besides its own arguments every call takes `return_state=True`, with which it returns the final State and
     raises no Exception, and `wait_for=[futures]`, which must have completed before it begins.
     """
+
+    origin: Origin | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the flow; a coroutine function's flow gives a coroutine, a generator's a generator.
@@ -40,12 +59,36 @@ class Flow(FlowDefinition, Generic[P, R]):
         """Return the parameters coerced to the function's annotations; ParameterTypeError says what does not fit."""
         return self.parameters.validate(parameters)
 
+    # --- deployed: by what stands upon flows, and is imported only when asked for ---
+
+    @staticmethod
+    def from_source(source: str | Path, entrypoint: str) -> Flow[..., Any]:
+        """Return the flow at an entrypoint of a folder or git repository; see deploying/sourcing.py."""
+        return _deploying("sourcing").flow_from_source(source, entrypoint)
+
+    def to_deployment(self, name: str, **options: Any) -> Deployment:
+        """Return a deployment of this flow, for `serve` or `deploy`; options as DeploymentOptions says."""
+        return _deploying("declared").to_deployment(self, name, **options)
+
+    def serve(self, name: str | None = None, **options: Any) -> None:
+        """Run a deployment of this flow in processes of this machine until interrupted; options as for `serve`, too."""
+        _deploying("serving").serve_flow(self, name, **options)
+
+    def deploy(self, name: str, **options: Any) -> str:
+        """Save a deployment of this flow for the workers of a pool, `work_pool_name`; return its id."""
+        return _deploying("serving").deploy_flow(self, name, **options)
+
     def __get__(self, instance: object, owner: type | None = None) -> Flow[..., R]:
         """Return the flow of a method, bound to its object, as functions do."""
         return self.bound_to(instance, owner)
 
     def __repr__(self) -> str:
         return f"<Flow {self.name!r}>"
+
+
+def _deploying(module: str) -> Any:
+    """Return a module of what stands upon flows: the one place where a flow reaches upward."""
+    return import_module(f"segue.deploying.{module}")
 
 
 @overload
@@ -67,4 +110,4 @@ def flow(fn: Any = None, /, **options: Unpack[FlowOptionsDict]) -> Any:
     return decorate if fn is None else decorate(fn)
 
 
-__all__ = ("Flow", "flow")
+__all__ = ("Flow", "Origin", "flow")

@@ -17,8 +17,8 @@ print(stream.Reader is Reader and "websockets" in sys.modules)
 
 EXPORTS = {
     "segue": """
-        Flow State Task __version__ allow_failure flow get_run_logger notify_on_failure opaque quote tags
-        task unmapped
+        Flow State Task __version__ allow_failure aserve deploy flow get_run_logger notify_on_failure
+        opaque quote serve tags task unmapped
     """,
     "segue_events": """
         Bus BusClosed BusStatistics Clock Cursor CursorError CursorReset Event EventsError Filter

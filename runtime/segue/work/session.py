@@ -10,7 +10,7 @@ from segue.work.protocol import Work
 from segue_events import Bus, Clock, JournalUnwritable, SystemClock
 from segue_events.journal.sqlite import SqliteJournal
 
-__all__ = ("open_work",)
+__all__ = ("open_journal", "open_work")
 
 
 @asynccontextmanager
@@ -28,6 +28,16 @@ async def open_work(settings: Settings, clock: Clock | None = None) -> AsyncGene
         async with AsyncClient(settings.api_url, settings.api_key, clock=clock) as client:
             yield ApiWork(client, clock)
         return
+    async with open_journal(settings, clock) as (journal, bus):
+        yield LocalWork(journal, bus, clock)
+
+
+@asynccontextmanager
+async def open_journal(settings: Settings, clock: Clock) -> AsyncGenerator[tuple[SqliteJournal, Bus]]:
+    """Open the settings' journal, and a bus upon it; it is made if need be.
+
+    Raises JournalError where it cannot be used.
+    """
     folder = settings.database.parent
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -40,4 +50,4 @@ async def open_work(settings: Settings, clock: Clock | None = None) -> AsyncGene
         settings.database, projections=projections(), synchronous=settings.durability.upper(), clock=clock
     )
     async with kept as journal, Bus(journal, clock) as bus:
-        yield LocalWork(journal, bus, clock)
+        yield journal, bus

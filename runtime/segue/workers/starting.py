@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from random import SystemRandom
 
+import anyio
 import msgspec
 
 from segue.exceptions import UnknownPool
 from segue.names import slug
 from segue.recording import backend_of
 from segue.records.work import WorkerInfo
+from segue.services.lost_workers import LostWorkers
+from segue.services.scheduler import Scheduler
+from segue.services.service import Service, attend
 from segue.settings import Settings
 from segue.version import __version__
+from segue.work.local import LocalWork
 from segue.work.protocol import Work
-from segue.work.session import open_work
+from segue.work.session import open_journal, open_work
 from segue.workers.launchers import launcher_of
 from segue.workers.output import Show, run_sink, show
 from segue.workers.worker import Options, Worker
@@ -50,7 +57,7 @@ async def start_worker(settings: Settings, wanted: Wanted, shown: Show = show) -
 
     Raises InvalidWork for a pool of another type, and for a type that there is not.
     """
-    async with open_work(settings) as work:
+    async with _work_with_services(settings) as work:
         info = WorkerInfo(
             id="",
             name=wanted.name or slug(SystemRandom()),
@@ -67,15 +74,39 @@ async def start_worker(settings: Settings, wanted: Wanted, shown: Show = show) -
             # What runs leave unsent that are killed is sent by whoever has a link to the server.
             await asyncio.to_thread(backend_of, settings)
         options = Options(limit=wanted.limit or default_limit(), run_once=wanted.run_once, grace=wanted.grace)
-        worker = Worker(work, launcher, info, SystemClock(), run_sink(settings, shown), options)
-        loop = asyncio.get_running_loop()
+        await _until_signal(Worker(work, launcher, info, SystemClock(), run_sink(settings, shown), options))
+
+
+@asynccontextmanager
+async def _work_with_services(settings: Settings) -> AsyncGenerator[Work]:
+    """Open the Work of the settings; upon a journal, with what a server would do for it, which may be done twice."""
+    clock = SystemClock()
+    if settings.api_url:
+        async with open_work(settings, clock) as work:
+            yield work
+        return
+    async with open_journal(settings, clock) as (journal, bus), anyio.create_task_group() as group:
+        work = LocalWork(journal, bus, clock)
+        services: list[Service] = [Scheduler(work, journal, bus, clock), LostWorkers(work)]
+        group.start_soon(attend, services, clock, _told)
+        yield work
+        group.cancel_scope.cancel()
+
+
+def _told(service: str, failed: bool) -> None:
+    """Nobody counts the steps here; what fails is in the log."""
+
+
+async def _until_signal(worker: Worker) -> None:
+    """Run the worker; the first SIGINT or SIGTERM lets it drain, a second one ends its runs."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, worker.drain)
+    try:
+        await worker.run()
+    finally:
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, worker.drain)
-        try:
-            await worker.run()
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
+            loop.remove_signal_handler(number)
 
 
 async def _type_of(work: Work, pool: str) -> str:

@@ -99,7 +99,8 @@ class Worker:
     async def run(self) -> None:
         """Take runs until asked to end; raises what `join` does."""
         self.info = await self._work.join(self.info)
-        self._log.info("Worker '%s' takes runs of pool '%s', %d at a time.", *self._shown())
+        pool = f"of pool '{self.info.pool}'" if self.info.pool else "of what is served here"
+        self._log.info("Worker '%s' takes runs %s, %d at a time.", self.info.name, pool, self._options.limit)
         try:
             async with anyio.create_task_group() as self._keeping:
                 for keeping in (self._beat, self._keep_alive, self._hurry):
@@ -111,9 +112,6 @@ class Worker:
         finally:
             with anyio.CancelScope(shield=True):
                 await self._part()
-
-    def _shown(self) -> tuple[str, str, int]:
-        return self.info.name, self.info.pool, self._options.limit
 
     async def _part(self) -> None:
         await self._launcher.close()
