@@ -12,6 +12,7 @@ from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request
 
 from segue import run_events
 from segue.records import FlowRun, TaskRun
+from segue.records.work import Deployment, WorkPool
 from segue.server.page import FOLDER
 from segue.server.page import Page as Files
 from segue.server.wiring import wired
@@ -123,3 +124,18 @@ async def enter(server: Server, run: FlowRun | TaskRun, state: State[Any]) -> No
     run.enter(state)
     said = run_events.task_run_state(run, state) if isinstance(run, TaskRun) else run_events.flow_run_state(run, state)
     await server.record(said)
+
+
+async def deployed(server: Server, **more: Any) -> Deployment:
+    """Save a deployment in a pool of its own, unless told otherwise."""
+    known = {
+        "id": "",
+        "name": "nightly",
+        "flow_name": "etl",
+        "entrypoint": "flows/etl.py:etl",
+        "pool": "my-pool",
+        **more,
+    }
+    if known["pool"]:
+        await server.wiring.work.save_pool(WorkPool(name=known["pool"]))
+    return await server.wiring.work.save_deployment(Deployment(**known))

@@ -89,7 +89,7 @@ export interface WorkPool {
   paused?: boolean;
   limit?: number | null;
   job_variables?: Record<string, unknown>;
-  queues?: WorkQueue[];
+  queues: WorkQueue[];
   created?: number;
   updated?: number;
 }
@@ -160,11 +160,19 @@ export const saveSchedule = (of: string, schedule: Schedule): Promise<Deployment
 export const deleteSchedule = (of: string, id: string): Promise<Deployment> =>
   withSchedules(of, (all) => all.filter((one) => one.id !== id));
 
-export const pools = (): Promise<WorkPool[]> => all("/work-pools");
-export const pool = (name: string): Promise<WorkPool> => get(`/work-pools/${part(name)}`);
+// The server leaves out what is as it is by default, even the name of a queue that is called so.
+type Told = Omit<WorkPool, "queues"> & { queues?: Partial<WorkQueue>[] };
+
+function whole(one: Told): WorkPool {
+  return { ...one, queues: (one.queues ?? [{}]).map((queue) => ({ ...queue, name: queue.name ?? "default" })) };
+}
+
+export const pools = async (): Promise<WorkPool[]> => (await all<Told>("/work-pools")).map(whole);
+export const pool = async (name: string): Promise<WorkPool> => whole(await get<Told>(`/work-pools/${part(name)}`));
 export const pausePool = (name: string, paused: boolean): Promise<WorkPool> =>
   send("POST", `/work-pools/${part(name)}/${paused ? "pause" : "resume"}`);
-export const savePool = (one: WorkPool): Promise<WorkPool> => send("POST", "/work-pools", one);
+// Without queues, it is given one.
+export const savePool = (one: Omit<WorkPool, "queues"> & Partial<Pick<WorkPool, "queues">>): Promise<WorkPool> => send("POST", "/work-pools", one);
 export const deletePool = (name: string): Promise<void> => send("DELETE", `/work-pools/${part(name)}`);
 export const workers = (of = ""): Promise<Worker[]> => all("/workers", { pool: of || undefined });
 
