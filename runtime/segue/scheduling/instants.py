@@ -9,9 +9,10 @@ from segue.records.work import Schedule
 from segue.scheduling.intervals import DEFAULT_ANCHOR, interval_of
 from segue.scheduling.zones import wall_at, zone_of
 
-__all__ = ("Instants", "between", "instants_of", "last_ones", "upcoming")
+__all__ = ("KINDS", "Instants", "between", "instants_of", "last_ones", "upcoming")
 
 KINDS = ("interval", "cron", "rrule")
+"""What a schedule has exactly one of."""
 
 
 class Instants(Protocol):
