@@ -6,8 +6,8 @@ import pytest
 
 from segue.exceptions import InvalidWork
 from segue.records import work
-from segue.scheduling.instants import upcoming
 from segue.schedules import Cron, Interval, RRule, Schedule
+from segue.scheduling.instants import upcoming
 from segue.states import instant, microseconds
 
 NOW = microseconds(datetime(2026, 3, 1, tzinfo=UTC))
