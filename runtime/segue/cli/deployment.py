@@ -13,6 +13,8 @@ from segue.cli.output import Cell, fields, say, say_json, say_table
 from segue.cli.run_options import RunOptions
 from segue.cli.runs import open_runs
 from segue.cli.schedule_text import schedule_text
+from segue.cli.schedules import app as schedule_app
+from segue.cli.schedules import backfill, set_schedule
 from segue.cli.session import working
 from segue.cli.text import ago, clean_line, instant
 from segue.cli.watching import watch_run
@@ -22,6 +24,10 @@ from segue_events import SystemClock
 __all__ = ("app",)
 
 app = App(name="deployment", help="Deployments: run, list, inspect, pause, resume, delete, schedule.", help_epilogue="")
+
+app.command(schedule_app)
+app.command(set_schedule)
+app.command(backfill)
 
 Name = Annotated[
     str, Parameter(help="The deployment: FLOW/NAME, NAME where no other has it, or its id; blanks, _ and - are alike.")
