@@ -222,6 +222,7 @@ def submodule(origin: Path, url: str) -> None:
         ("{origin}", {"directories": ["--stdin"]}),
         ("{origin}", {"branch": ["main"]}),
         ("{origin}", {"access_token": TOKEN}),
+        ("git@git.example.com:x", {"access_token": TOKEN}),
         ("http://git.example.com/x", {"access_token": TOKEN}),
         ("ssh://git@[", {}),
     ],

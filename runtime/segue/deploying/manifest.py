@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
+from msgspec import UNSET
 
 from segue.deploying.entries import DeploymentEntry, LimitEntry, PoolEntry, ProjectEntry, ScheduleEntry
 from segue.document import MAX_BYTES, place_of, read_yaml
@@ -93,8 +94,8 @@ def read_manifest(folder: Path, file: Path | None = None) -> Manifest:
         document = _document(source)
         declared[:0] = _declared(document.pop("deployments", None), source)
         read = _converted(document, ProjectEntry, source, ())
-        said = {key: value for key in document if (value := getattr(read, key.replace("-", "_"))) is not None}
-        project = msgspec.structs.replace(project, **{key.replace("-", "_"): value for key, value in said.items()})
+        said = {key: getattr(read, key) for key in read.__struct_fields__ if getattr(read, key) not in (None, UNSET)}
+        project = msgspec.structs.replace(project, **said)
     return Manifest(folder, project, tuple(declared))
 
 

@@ -109,9 +109,7 @@ class _Address(NamedTuple):
 
 
 def _address(repository: str, wanted: _Wanted) -> _Address:
-    if _SHORT.fullmatch(repository):
-        return _Address(repository, {})
-    parts = _parts(repository)
+    parts = SplitResult("ssh", "", "", "", "") if _SHORT.fullmatch(repository) else _parts(repository)
     secret = _secret(wanted) or unquote(parts.password or "")
     if parts.scheme not in ("http", "https"):
         if secret:
