@@ -15,7 +15,7 @@ from segue_events.journal.sqlite import SqliteJournal
 Claimed = Callable[..., Claim]
 
 FLOWS = """
-import os, signal, subprocess, sys, time
+import os, signal, subprocess, sys
 from segue import flow, get_run_logger, runtime, task
 
 @task
@@ -54,7 +54,7 @@ def die(number: int): os.kill(os.getpid(), number)
 @flow
 def wait(file: str):
     open(file, "w").write(str(os.getpid()))
-    time.sleep(600)
+    signal.pause()
 
 @flow
 def deaf(file: str):
@@ -62,18 +62,18 @@ def deaf(file: str):
     open(file, "w").write(str(os.getpid()))
     while True:
         try:
-            time.sleep(600)
+            signal.pause()
         except BaseException:
             pass
 
 @flow
 def family(file: str):
-    child = "import os, time; os.setsid(); os.fork() and os._exit(0); time.sleep(600)"
+    child = "import os, signal; os.setsid(); os.fork() and os._exit(0); signal.pause()"
     subprocess.Popen([sys.executable, "-c", child])
     subprocess.Popen(["sleep", "600"], start_new_session=True)
     subprocess.Popen(["sleep", "600"])
     open(file, "w").write(str(os.getpid()))
-    time.sleep(600)
+    signal.pause()
 """
 
 
@@ -88,7 +88,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def claimed(project: Path) -> Claimed:
-    """Make the claim of a run of one of the flows."""
+    """Make the claim of a run of one of the flows, which is to be started cold."""
 
     def claimed(flow: str, parameters: dict[str, Any] | None = None, /, **changes: Any) -> Claim:
         deployment = Deployment(
@@ -108,6 +108,7 @@ def claimed(project: Path) -> Claimed:
             epoch=1,
             due=0,
             deployment=deployment,
+            job_variables={"warm": False, **changes.pop("job_variables", {})},
             **changes,
         )
 

@@ -29,6 +29,8 @@ def tell(): return [LOADED_BY, os.getpid(), random.random()]
 async def later(): return LOADED_BY
 """
 
+WARM = {"warm": True}
+
 Write = Callable[[str], object]
 
 
@@ -61,7 +63,7 @@ async def warmed(launcher: ProcessLauncher, claim: Claim) -> None:
 
 async def test_further_runs_are_forked(launcher: ProcessLauncher, claimed: Claimed, counting: Write) -> None:
     """Each in a process of its own, with random numbers of its own, and a journal that holds it."""
-    claim = claimed("tell")
+    claim = claimed("tell", job_variables=WARM)
     others = [replace(claim, run_id=new_id()) for _ in range(2)]
 
     await warmed(launcher, claim)
@@ -80,7 +82,7 @@ async def test_code_that_has_changed_is_loaded_anew(
     launcher: ProcessLauncher, claimed: Claimed, counting: Write
 ) -> None:
     """The run after the change is what the code says now."""
-    claim = claimed("later")
+    claim = claimed("later", job_variables=WARM)
     await warmed(launcher, claim)
     counting("from segue import flow\n@flow\ndef later(): return 'changed'\n")
 
@@ -92,7 +94,7 @@ async def test_code_that_has_changed_is_loaded_anew(
 
 async def test_a_forked_run_that_dies_says_how(launcher: ProcessLauncher, claimed: Claimed) -> None:
     """Its guardian is one as any other's."""
-    claim = claimed("leave", {"code": 3})
+    claim = claimed("leave", {"code": 3}, job_variables=WARM)
     await warmed(launcher, claim)
 
     end = await run(launcher, replace(claim, run_id=new_id(), parameters={"code": 5}))
@@ -103,7 +105,7 @@ async def test_a_forked_run_that_dies_says_how(launcher: ProcessLauncher, claime
 
 async def test_what_a_forked_run_prints_is_handed_on(launcher: ProcessLauncher, claimed: Claimed) -> None:
     """And marked, where the journal has it already."""
-    claim, output = claimed("talk"), bytearray()
+    claim, output = claimed("talk", job_variables=WARM), bytearray()
     await warmed(launcher, claim)
 
     await run(launcher, replace(claim, run_id=new_id()), output)
@@ -125,7 +127,7 @@ async def test_what_cannot_be_forked_is_started_cold(
 ) -> None:
     """Threads would be missing in the fork, and sockets shared."""
     counting(f"{source}\n{COUNTING}")
-    claim = claimed("tell")
+    claim = claimed("tell", job_variables=WARM)
     await warmed(launcher, claim)
 
     await run(launcher, again := replace(claim, run_id=new_id()))

@@ -36,7 +36,10 @@ class Place:
     async def deployed(self, flow: str, **more: Any) -> Deployment:
         """Deploy a flow of the project to the pool."""
         known: dict[str, Any] = {"pool": "here", "entrypoint": f"flows.py:{flow}", "path": str(self.project)}
-        return await self.work.save_deployment(Deployment(id=new_id(), name="it", flow_name=flow, **{**known, **more}))
+        variables = {"warm": False, **more.pop("job_variables", {})}
+        return await self.work.save_deployment(
+            Deployment(id=new_id(), name="it", flow_name=flow, job_variables=variables, **{**known, **more})
+        )
 
     async def asked(self, flow: str, parameters: dict[str, Any] | None = None, **more: Any) -> str:
         """Deploy a flow and ask for a run; return its id."""
