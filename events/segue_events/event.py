@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -21,8 +22,10 @@ _INT64 = 2**63
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(dict[str, Any])
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+# What a bracket adds to the depth, as a signed byte.
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 
 
 # Its payload is JSON, which has no cycles: the garbage collector need not look at the most frequent of objects.
@@ -163,14 +166,8 @@ def _depth(encoded: bytes) -> int:
     """How many brackets are open at the deepest place; 0 if they cannot be too many."""
     if encoded.count(b"[") + encoded.count(b"{") <= MAX_DEPTH:
         return 0
-    depth = deepest = 0
-    for bracket in _STRINGS.sub(b"", encoded).translate(None, _NO_BRACKETS):
-        if bracket in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        else:
-            depth -= 1
-    return deepest
+    steps = _STRINGS.sub(b"", encoded).translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(memoryview(steps).cast("b")), default=0)
 
 
 def _shown(value: Any) -> str:

@@ -82,11 +82,17 @@ class _Endpoint:
         # Who may not come in does not learn what would be wrong with the request.
         caller = await self._wiring.access.admit(request, route.scope)
         query = query_of(request.query_params, route.query)
-        body = None if route.body is None else await body_of(request, route.body)
+        body = await _body(request, route)
         call: Call[Any, Any] = Call(wiring=self._wiring, connection=request, caller=caller, query=query, body=body)
         if request.method == "POST":
             return await self._answers.once(request, caller, lambda: _made(route, call), filed=route.filed)
         return await _made(route, call)
+
+
+async def _body(request: Request, route: Route) -> Any:
+    if route.reader is not None:
+        return await route.reader(request)
+    return None if route.body is None else await body_of(request, route.body)
 
 
 async def _made(route: Route, call: Call[Any, Any]) -> Response:

@@ -5,7 +5,7 @@ import re
 import types
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from starlette.datastructures import QueryParams
@@ -27,11 +27,16 @@ __all__ = (
     "Text",
     "Texts",
     "body_of",
+    "decoded",
+    "json_of",
     "level_in",
     "microseconds",
     "query_of",
 )
 
+S = TypeVar("S")
+
+_MAX_BODY = 1024 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLACE = re.compile(r"(.*?)(?: - at `\$(?P<path>.*)`)?", re.DOTALL)
 
@@ -124,17 +129,31 @@ def query_of(given: QueryParams, kind: type[msgspec.Struct]) -> Any:
 
 async def body_of(request: Request, kind: Any) -> Any:
     """Return the request's JSON as this type; the Problem names the field that does not fit."""
+    content = await json_of(request)
+    if len(content) > _MAX_BODY:
+        # To read more at once would keep all others waiting.
+        raise Problem(413, f"The body has {len(content):,} bytes; {_MAX_BODY:,} are taken at this path.")
+    return decoded(content, kind)
+
+
+async def json_of(request: Request) -> bytes:
+    """Return the request's body, which says it is JSON, or is not there."""
     content = await request.body()
     if content:
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise Problem(415, f"The body is '{media_type[:100]}'; send application/json.")
+    return content or b"{}"
+
+
+def decoded(content: bytes | msgspec.Raw, kind: type[S], place: str = "body") -> S:
+    """Return JSON as this type; `place` is where it is in the request, of which the Problem names the wrong field."""
     try:
-        return msgspec.json.decode(content or b"{}", type=kind)
+        return msgspec.json.decode(content, type=kind)
     except msgspec.ValidationError as error:
-        raise _problem([_wrong_field("body", error)]) from None
+        raise _problem([_wrong_field(place, error)]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _problem([WrongField("body", f"It is no JSON: {error}.")]) from None
+        raise _problem([WrongField(place, f"It is no JSON: {error}.")]) from None
 
 
 def _wrong_field(place: str, error: msgspec.ValidationError) -> WrongField:

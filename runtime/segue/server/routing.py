@@ -52,6 +52,7 @@ class Call(Generic[Q, B]):
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Any]]
+Reader = Callable[[Request], Awaitable[Any]]
 Tagger = Callable[[Call[Any, Any]], Awaitable[str | None]]
 
 
@@ -62,7 +63,8 @@ class Route(NamedTuple):
     the caller must be allowed to do, None if anybody may. `query` and `body` are structs; the handler is only called
     with what fits them. `tag` returns the entity tag, before the handler is called, which it is not if the client has
     that already. `media` are the media types of answers that are no JSON. `filed` is False where the answer under an
-    Idempotency-Key is not written to the disk: it is secret, or doing it twice is the same as once.
+    Idempotency-Key is not written to the disk: it is secret, or doing it twice is the same as once. `reader` reads the
+    body where that is not to be done at once, and the handler gets what it returns.
     """
 
     method: str
@@ -77,3 +79,4 @@ class Route(NamedTuple):
     tag: Tagger | None = None
     media: tuple[str, ...] = ()
     filed: bool = True
+    reader: Reader | None = None

@@ -5,19 +5,19 @@ from typing import Any
 
 import msgspec
 
-from segue.api.engine import CacheEntryBody, EventIn, EventsIn
-from segue.api.types import EventBatch, Head, microseconds_in
+from segue.api.engine import CacheEntryBody, EventsIn
+from segue.api.types import EventBatch, Head
 from segue.server.access import Scope
 from segue.server.bodies import instant_or_none
-from segue.server.problems import Problem, problem_response, wrong
+from segue.server.problems import Problem, problem_response
 from segue.server.routing import WEBSOCKET, Call, Route
 from segue.server.streams.ingest import refusal
+from segue.server.streams.intake import Given, publish, read
 from segue.server.streams.long_poll import poll
 from segue.server.streams.server_sent import MEDIA_TYPE, ServerSentEvents
 from segue.server.streams.wanted import StreamQuery, place_of
 from segue.server.streams.websocket import converse
-from segue_events import CursorReset, Event, PayloadError
-from segue_events.event import seal
+from segue_events import CursorReset
 
 __all__ = ("ROUTES",)
 
@@ -48,40 +48,16 @@ async def stream(call: Call[StreamQuery, Any]) -> EventBatch | ServerSentEvents:
         return ServerSentEvents(wiring.streams, filter, await wiring.journal.head(), error.reason)
 
 
-async def events_in(call: Call[Any, EventsIn]) -> Head:
+async def events_in(call: Call[Any, list[Given]]) -> Head:
     """Commit events; the answer comes when they are durable."""
-    bus = call.wiring.bus
-    events = [_event(index, given) for index, given in enumerate(call.body.events)]
-    refused = refusal(call.caller, events)
+    bus, given = call.wiring.bus, call.body
+    refused = refusal(call.caller, [one.event for one in given])
     if refused is not None:
         raise Problem(403, refused)
     if bus.failure is not None:
         raise bus.failure
-    try:
-        bus.publish_many(events)
-    except PayloadError:
-        _find_wrong(events)
-        raise
+    await publish(bus, given)
     return Head(await asyncio.wrap_future(bus.flush()))
-
-
-def _event(index: int, given: EventIn) -> Event:
-    try:
-        occurred = 0 if given.occurred is None else microseconds_in(given.occurred)
-    except (ValueError, OverflowError) as error:
-        raise wrong(f"body.events[{index}].occurred", str(error)) from None
-    return Event(
-        kind=given.kind, payload=given.payload, run=given.run, subject=given.subject, occurred=occurred, id=given.id
-    )
-
-
-def _find_wrong(events: list[Event]) -> None:
-    """Raise the Problem of the first event that no journal could hold."""
-    for index, event in enumerate(events):
-        try:
-            seal(event)
-        except PayloadError as error:
-            raise wrong(f"body.events[{index}]", str(error)) from None
 
 
 class CacheQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,6 +88,8 @@ ROUTES = (
     Route(
         "GET", "/api/events/stream", Scope.READ, stream, "Events as they are committed", EventBatch, query=StreamQuery
     ),
-    Route("POST", "/api/events/in", Scope.RUN, events_in, "Commit events", Head, body=EventsIn, filed=False),
+    Route(
+        "POST", "/api/events/in", Scope.RUN, events_in, "Commit events", Head, body=EventsIn, reader=read, filed=False
+    ),
     Route("GET", "/api/cache-entry", Scope.READ, cache_entry, "A cached result", CacheEntryBody, query=CacheQuery),
 )
