@@ -308,6 +308,8 @@ async def _returned(work: LimitedWork, asking: asyncio.Future[Lease | None]) -> 
 
 
 def _holders(limit: Limit, held: list[Lease]) -> str:
+    if limit.slots == 0:
+        return "it has none, until it is raised."
     holders = sorted({lease.holder for lease in held})
     more = f" and {len(holders) - _SHOWN} more" if len(holders) > _SHOWN else ""
     taken = "its only slot is" if limit.slots == 1 else f"all {limit.slots} are"

@@ -89,6 +89,16 @@ def test_less_than_one_slot_is_refused() -> None:
         grant(wish("db", slots=0), (), books(), "id")
 
 
+def test_a_limit_of_no_slots_holds_everybody_back_until_it_is_raised() -> None:
+    """It refuses nobody; who waits looks again some time."""
+    none = Limit(name="db", slots=0)
+    known = books(none)
+    assert take(known, wish("db")) is None
+    assert full(wish("db"), known) == none
+    assert free_at(none, 1, known) == START + int(LEASE_SECONDS * SECOND)
+    assert take(books(Limit(name="db", slots=1)), wish("db"), ahead=[wish("db")]) is None
+
+
 # --- leases ---
 
 

@@ -80,7 +80,8 @@ def binding(wish: Wish, limits: Mapping[str, Limit]) -> list[Limit]:
         _refuse_unknown(wish.names, limits)
     found = [limits[name] for name in sorted(set(wish.names)) if name in limits and limits[name].active]
     for limit in found:
-        if wish.slots > limit.slots:
+        # A limit of no slots holds everybody back until it is raised.
+        if wish.slots > limit.slots > 0:
             raise InvalidWork(
                 f"{wish.slots} slots of the limit '{limit.name}' were asked for, but it has {limit.slots} in all. "
                 "Ask for fewer, or raise the limit."
@@ -109,13 +110,17 @@ def free_slots(limit: Limit, books: Books) -> int:
 
 
 def free_at(limit: Limit, slots: int, books: Books) -> int:
-    """Return the instant (µs) when so many slots are free, if nobody renews a lease and nobody else takes any."""
+    """Return the instant (µs) when so many slots are free, if nobody renews a lease and nobody else takes any.
+
+    Of a limit that has fewer, it is when it is worth to look again.
+    """
     if free_slots(limit, books) >= slots:
         return books.now
     if limit.refill is not None:
         return _all_back(limit, books) - int((limit.slots - slots) / limit.refill * _SECOND)
     ends = sorted(lease.until for lease in books.of(limit))
-    return next(end for end in ends if free_slots(limit, books._replace(now=end)) >= slots)
+    enough = (end for end in ends if free_slots(limit, books._replace(now=end)) >= slots)
+    return next(enough, _good_until(books.now))
 
 
 def full(wish: Wish, books: Books) -> Limit | None:
