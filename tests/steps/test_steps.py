@@ -128,6 +128,7 @@ async def test_a_link_out_of_a_folder_is_not_followed(here: Path, tmp_path: Path
         ),
         ({"run_shell_script": {}}, r"has missing a required argument: 'script'\. It takes: script, directory"),
         ({"git_clone": {"repository": ".", "brunch": "x"}}, r"'brunch'\. Did you mean 'branch'\?"),
+        ({"run_shell_script": {"script": "{{ segue.blocks.x.y }}"}}, r"nothing here keeps its value; write the value"),
         ({"run_shell_script": {"script": "{{ $NO }}"}}, r"the environment has no NO"),
         (
             {"OWN.fails": {"token": "c4n4ry"}},

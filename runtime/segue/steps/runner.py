@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 
 import anyio.to_thread
 
-from segue.exceptions import StepFailed, WorkError
+from segue.exceptions import InvalidProject, StepFailed, WorkError
 from segue.steps.registry import Step, find_function
 from segue.steps.templates import Sources, fill
 
@@ -32,11 +32,19 @@ async def run_steps(steps: Sequence[Step], sources: Sources, place: str) -> Fini
     outputs: dict[str, Any] = dict(sources.outputs or {})
     folder = ""
     for step in steps:
-        arguments = fill(step.arguments, sources._replace(outputs=outputs), f"{place}: {step.name}")
+        known = sources._replace(outputs=outputs, stored=sources.stored or _not_kept)
+        arguments = fill(step.arguments, known, f"{place}: {step.name}")
         made = await _call(find_function(step), arguments, step.name)
         folder = str(made.get("directory", folder))
         outputs.update({step.id: made} if step.id else made)
     return Finished(outputs, Path.cwd() / folder)
+
+
+def _not_kept(name: str) -> Any:
+    raise InvalidProject(
+        f"A step asks for `{{{{ {name} }}}}`, and nothing here keeps its value; write the value, or take it from the"
+        " environment as {{ $NAME }}."
+    )
 
 
 async def _call(function: Callable[..., Any], arguments: Mapping[str, Any], name: str) -> Mapping[str, Any]:
