@@ -41,11 +41,7 @@ async def main() -> None:
 async def measure(database: Path, runs: int, workers: int, most: int) -> None:
     """Have so many runs claimed, up to `most` at a time."""
     await fill(database, runs)
-    command = [sys.executable, __file__, "--child", str(database), "--most", str(most)]
-    children = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(workers)]
-    for child in children:
-        assert child.stdout is not None
-        child.stdout.readline()  # it is ready
+    children = [started(database, most) for _ in range(workers)]
     begin = time.perf_counter()
     for child in children:
         assert child.stdin is not None
@@ -56,21 +52,25 @@ async def measure(database: Path, runs: int, workers: int, most: int) -> None:
     claimed = [run for one in told for run in one["claimed"]]
     waits = sorted(wait for one in told for wait in one["waits"])
     once = len(claimed) == len(set(claimed)) == runs
+    speed = len(claimed) / seconds
+    p50, p99 = (waits[int(len(waits) * share)] * 1e3 for share in (0.5, 0.99))
     print(
         f"{len(claimed):,} of {runs:,} runs claimed by {workers} workers, {most} at a time, in {seconds:.2f} s: "
-        f"{len(claimed) / seconds:,.0f}/s; each exactly once: {once}; a claim takes {waits[len(waits) // 2] * 1e3:.1f} ms"
-        f" (p50), {waits[int(len(waits) * 0.99)] * 1e3:.1f} ms (p99)"
+        f"{speed:,.0f}/s; each exactly once: {once}; a claim takes {p50:.1f} ms, 1 in 100 over {p99:.1f} ms"
     )
-    figures = {
-        "runs": runs,
-        "workers": workers,
-        "most": most,
-        "claims_per_second": len(claimed) / seconds,
-        "once": once,
-    }
+    figures = {"runs": runs, "workers": workers, "most": most, "claims_per_second": speed, "once": once}
     print(json.dumps({"benchmark": "claims", **figures}))
     if not once:
         sys.exit(1)
+
+
+def started(database: Path, most: int) -> subprocess.Popen[bytes]:
+    """Start a worker, and wait until it is ready."""
+    command = [sys.executable, __file__, "--child", str(database), "--most", str(most)]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    child.stdout.readline()
+    return child
 
 
 async def fill(database: Path, runs: int) -> None:

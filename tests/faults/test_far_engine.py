@@ -17,8 +17,8 @@ from segue import flow, task
 from segue.client import AsyncClient
 from segue.exceptions import CancelledRun
 from segue.far.link import close_links
-from segue.projection import RunProjection
 from segue.settings import temporary_settings
+from segue.tables import projections
 from segue_events import Event
 from segue_events.journal.sqlite import SqliteJournal
 
@@ -55,7 +55,7 @@ class Server:
 
     async def events(self) -> list[Event]:
         """What is in its journal."""
-        async with SqliteJournal(self.home / "segue.db", projections=[RunProjection()], read_only=True) as journal:
+        async with SqliteJournal(self.home / "segue.db", projections=projections(), read_only=True) as journal:
             return await journal.read(limit=1_000_000)
 
 
@@ -385,7 +385,7 @@ async def test_a_request_made_while_the_flow_was_cut_off_reaches_it_later(starte
     async with AsyncClient(started.url) as client:
         run = await appeared(client)
     started.end()
-    async with SqliteJournal(started.home / "segue.db", projections=[RunProjection()]) as journal:
+    async with SqliteJournal(started.home / "segue.db", projections=projections()) as journal:
         await journal.append([Event(kind="flow-run.cancel-requested", run=run, subject=run, payload={"by": "ann"})])
     await asyncio.to_thread(started.start)
     with pytest.raises(CancelledRun, match="by ann"):

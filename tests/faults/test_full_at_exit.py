@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from segue.projection import RunProjection
+from segue.tables import projections
 from segue_events.journal.sqlite import SqliteJournal
 
 
@@ -15,5 +15,5 @@ async def test_a_process_ends_on_a_full_disk(start, capfd, segue_home: Path) -> 
     assert told.startswith("JournalNotRecorded: ")
     assert "Traceback" not in written
     assert str(segue_home / "segue.db") in written
-    async with SqliteJournal(segue_home / "segue.db", projections=[RunProjection()]) as journal:
+    async with SqliteJournal(segue_home / "segue.db", projections=projections()) as journal:
         assert await journal.check() == []

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from segue.projection import RunProjection
+from segue.tables import projections
 from segue_events import Event, Filter
 from segue_events.journal.sqlite import SqliteJournal
 
@@ -33,7 +34,7 @@ async def test_what_was_flushed_survives_a_kill(start, segue_home: Path, seed: i
     """The kill comes when a random number of events were told of, wherever the process then is."""
     said = kill_after(start("doomed.py", TASKS), random.Random(seed).randrange(1, 3 * TASKS))
 
-    async with SqliteJournal(segue_home / "segue.db", projections=[RunProjection()]) as journal:
+    async with SqliteJournal(segue_home / "segue.db", projections=projections()) as journal:
         events = await journal.read(limit=4 * TASKS)
         completed = sum(event.kind == "task-run.completed" for event in events)
         ids = {event.seq: event.id for event in events}

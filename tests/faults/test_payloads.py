@@ -9,7 +9,7 @@ import pytest
 
 from segue import flow, get_run_logger, task
 from segue.host import close_hosts
-from segue.projection import RunProjection
+from segue.tables import projections
 from segue.testing import segue_test_harness
 from segue_events import Event
 from segue_events.journal.sqlite import SqliteJournal
@@ -58,7 +58,7 @@ VALUES: dict[str, Callable[[], Any]] = {
 async def recorded(home: Path) -> list[Event]:
     """What this process has recorded in the home, read after its host has closed, and found to be whole."""
     close_hosts()
-    async with SqliteJournal(home / "segue.db", projections=[RunProjection()]) as journal:
+    async with SqliteJournal(home / "segue.db", projections=projections()) as journal:
         assert await journal.check() == []
         return await journal.read(limit=10_000)
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from segue import flow
-from segue.projection import RunProjection
 from segue.settings import temporary_settings
+from segue.tables import projections
 from segue_events import (
     Bus,
     Cursor,
@@ -89,7 +89,7 @@ async def test_a_flow_on_a_full_disk_ends_honestly(start, segue_home: Path, room
     assert child.returncode == 0
     assert told.startswith("JournalNotRecorded: ")
     assert str(segue_home / "segue.db") in told
-    async with SqliteJournal(segue_home / "segue.db", projections=[RunProjection()]) as journal:
+    async with SqliteJournal(segue_home / "segue.db", projections=projections()) as journal:
         kinds = [event.kind for event in await journal.read(limit=10_000)]
         assert len(kinds) == int(head)
         assert kinds.count("task-run.completed") == 2_001

@@ -10,9 +10,9 @@ from segue import run_events, states
 from segue.notify import attachments
 from segue.notify.attachments import RunAttachments
 from segue.notify.subjects import RunSubjects
-from segue.projection import RunProjection
 from segue.records import FlowRun, TaskRun
 from segue.store import Store
+from segue.tables import projections
 from segue_events import Event
 from segue_events.journal.sqlite import SqliteJournal
 from segue_notifiers.message import Message
@@ -38,7 +38,7 @@ def flow_run(attempt: int = 0) -> FlowRun:
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[SqliteJournal]:
     """A journal in which a flow run with a task run has begun twice, and each has logged a line."""
-    async with SqliteJournal(tmp_path / "journal.db", projections=[RunProjection()]) as journal:
+    async with SqliteJournal(tmp_path / "journal.db", projections=projections()) as journal:
         await journal.append(
             [
                 run_events.flow_run_pending(flow_run()),

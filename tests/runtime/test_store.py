@@ -10,12 +10,12 @@ from msgspec import UNSET
 
 from segue import run_events, states
 from segue.exceptions import AmbiguousRun, UnknownRun
-from segue.projection import RunProjection
 from segue.records import FlowRun, TaskRun
 from segue.states import StateType
 from segue.store import FlowRunFilter, Store
 from segue.store.listing import Sort
 from segue.store.lookup import prefix_bounds
+from segue.tables import projections
 from segue_events import Event
 from segue_events.journal.sqlite import SqliteJournal
 
@@ -64,7 +64,7 @@ class Recorder:
 @pytest.fixture(name="recorder")
 async def recorder_fixture(tmp_path: Path) -> AsyncIterator[Recorder]:
     """A new journal in a file."""
-    async with SqliteJournal(tmp_path / "segue.db", projections=[RunProjection()]) as journal:
+    async with SqliteJournal(tmp_path / "segue.db", projections=projections()) as journal:
         yield Recorder(journal)
 
 

@@ -20,10 +20,10 @@ from websockets.asyncio.client import connect
 
 from segue import run_events, states
 from segue.client import AsyncClient
-from segue.projection import RunProjection
 from segue.records import FlowRun
 from segue.server.keys import KeysFile
 from segue.server.lock import Holder, ServerLock, ServerRuns, holder_of, stop_holder
+from segue.tables import projections
 from segue_events import Event, Filter, SqliteJournal, SystemClock, new_id
 from segue_notifiers.testing import Receiver
 
@@ -208,7 +208,7 @@ async def record_a_run() -> FlowRun:
     """Record a run as a flow of this machine does: into the file, without the server."""
     run = FlowRun(id=new_id(), name="brave-otter", flow_name="etl", created=10)
     run.enter(states.Pending(occurred=10))
-    from_elsewhere = SqliteJournal(database(), projections=[RunProjection()])
+    from_elsewhere = SqliteJournal(database(), projections=projections())
     async with from_elsewhere as journal:
         await journal.append([run_events.flow_run_pending(run)])
     return run

@@ -25,6 +25,7 @@ from segue.services.service import attend
 from segue.settings import load_settings
 from segue.states import State, StateDetails, StateType, instant
 from segue.store import Store
+from segue.tables import projections
 from segue_events import Bus, Event, SqliteJournal, new_id
 from segue_events.testing import FakeClock
 
@@ -65,7 +66,7 @@ class Records:
 
 @pytest.fixture
 async def records(tmp_path: Path) -> AsyncIterator[Records]:
-    journal = SqliteJournal(tmp_path / "segue.db", projections=[RunProjection()])
+    journal = SqliteJournal(tmp_path / "segue.db", projections=projections())
     async with journal, Bus(journal) as bus:
         yield Records(journal, bus, Store(journal))
 
@@ -339,7 +340,7 @@ async def test_a_run_that_recorded_its_end_just_before_its_process_ended_has_not
     run = await records.run(states.Running(occurred=NOW), pid=DEAD, host=HOST)
 
     async def end() -> None:
-        async with SqliteJournal(records.journal.path, projections=[RunProjection()]) as journal:
+        async with SqliteJournal(records.journal.path, projections=projections()) as journal:
             await journal.append([run_events.flow_run_state(run, states.Completed(occurred=NOW))])
 
     def alive(pid: int) -> bool:
