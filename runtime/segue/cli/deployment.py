@@ -13,8 +13,6 @@ from segue.cli.output import Cell, fields, say, say_json, say_table
 from segue.cli.run_options import RunOptions
 from segue.cli.runs import open_runs
 from segue.cli.schedule_text import schedule_text
-from segue.cli.schedules import app as schedule_app
-from segue.cli.schedules import backfill, set_schedule
 from segue.cli.session import working
 from segue.cli.text import ago, clean_line, instant
 from segue.cli.watching import watch_run
@@ -25,9 +23,15 @@ __all__ = ("app",)
 
 app = App(name="deployment", help="Deployments: run, list, inspect, pause, resume, delete, schedule.", help_epilogue="")
 
-app.command(schedule_app)
-app.command(set_schedule)
-app.command(backfill)
+
+# By their names, since what reads schedules takes its time to import.
+app.command(
+    "segue.cli.schedules:app",
+    name="schedule",
+    help="Schedules of deployments: create, list, pause, resume, delete, clear.",
+)
+app.command("segue.cli.schedules:set_schedule", name="set-schedule", help="Give a deployment one schedule.")
+app.command("segue.cli.schedules:backfill", name="backfill", help="Have a deployment make up for times that passed.")
 
 Name = Annotated[
     str, Parameter(help="The deployment: FLOW/NAME, NAME where no other has it, or its id; blanks, _ and - are alike.")

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -9,8 +10,10 @@ from segue.cli.session import Records
 from segue.cli.tail import tail
 from segue.records import FlowRun, LogLine, TaskRun
 from segue.store import FlowRunFilter, Page, TaskRunFilter
-from segue.work.local import LocalWork
 from segue_events import Bus, Clock, Cursor, Event, Filter, SystemClock
+
+if TYPE_CHECKING:
+    from segue.work.local import LocalWork
 
 __all__ = ("NearRuns",)
 
@@ -24,7 +27,6 @@ class NearRuns:
         self._journal, self._store = records
         self._clock = clock or SystemClock()
         self._bus = Bus(self._journal, self._clock)
-        self._work = LocalWork(self._journal, self._bus, self._clock)
 
     async def flow_runs(self, wanted: FlowRunFilter, limit: int, cursor: str | None = None) -> Page[FlowRun]:
         """See Runs."""
@@ -57,7 +59,7 @@ class NearRuns:
 
     async def why_waiting(self, run: FlowRun) -> str:
         """See Runs."""
-        return await self._work.why_waiting(run.id)
+        return "" if run.state.is_final() else await self._work().why_waiting(run.id)
 
     async def place(self, text: str) -> Cursor:
         """See Runs."""
@@ -84,8 +86,14 @@ class NearRuns:
     async def cancel(self, run: FlowRun, reason: str) -> None:
         """See Runs."""
         async with self._bus:
-            await self._work.cancel_run(run.id, "the command line", reason)
+            await self._work().cancel_run(run.id, "the command line", reason)
 
     async def delete(self, run: FlowRun) -> None:
         """See Runs."""
         await self._store.delete(run.id, self._clock.now_us())
+
+    def _work(self) -> "LocalWork":
+        # It takes as long to import as all that is read here without it.
+        from segue.work.local import LocalWork  # noqa: PLC0415
+
+        return LocalWork(self._journal, self._bus, self._clock)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from segue.cli.errors import CommandFailed
 from segue.cli.exit_codes import ExitCode
@@ -11,9 +11,10 @@ from segue.cli.output import warn
 from segue.settings import Settings, load_settings, settings_context
 from segue.store import Store
 from segue.tables import projections
-from segue.work.protocol import Work
-from segue.work.session import open_work
 from segue_events.journal.sqlite import SqliteJournal
+
+if TYPE_CHECKING:
+    from segue.work import Work
 
 __all__ = ("NothingRecorded", "Records", "configured", "opened", "reading", "working", "writing")
 
@@ -59,8 +60,11 @@ async def writing() -> AsyncGenerator[Records]:
 
 
 @asynccontextmanager
-async def working() -> AsyncGenerator[Work]:
+async def working() -> AsyncGenerator["Work"]:
     """Open deployments, pools and limits: at the server that SEGUE_API_URL names, else in this machine's journal."""
+    # What decides about work takes as long to import as all that reads runs, which does without.
+    from segue.work.session import open_work  # noqa: PLC0415
+
     with configured() as settings:
         async with open_work(settings) as work:
             yield work

@@ -62,7 +62,7 @@ async def run(call: Call[Any, RunIn]) -> types.FlowRunBody:
     found = await _deployment(call)
     request = RunRequest(deployment_id=found.id, **{name: getattr(call.body, name) for name in RunIn.__struct_fields__})
     made = await call.wiring.work.create_run(request)
-    return flow_run_body(made, {}, await call.wiring.work.why_waiting(made.id))
+    return flow_run_body(made, {}, await call.wiring.work.why_waiting(made.id), found.id)
 
 
 async def _deployment(call: Call[Any, Any]) -> Deployment:

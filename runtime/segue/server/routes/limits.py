@@ -72,6 +72,6 @@ ROUTES = (
     Route("DELETE", f"{LIMITS}/{{name:path}}", Scope.ADMIN, delete, "Delete a limit", status=204),
     Route("GET", LEASES, READ, leases, "Who holds slots", types.Page[Lease], LeasesQuery, tag=by_head),
     Route("POST", LEASES, RUN, acquire, "Take slots", LeaseAnswer, body=LeaseIn),
-    Route("POST", f"{LEASES}/{{lease}}/renew", RUN, renew, "Hold slots for longer", Renewed),
+    Route("POST", f"{LEASES}/{{lease}}/renew", RUN, renew, "Hold slots for longer", Renewed, filed=False),
     Route("DELETE", f"{LEASES}/{{lease}}", RUN, release, "Free slots", status=204),
 )

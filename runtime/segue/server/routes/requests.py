@@ -36,7 +36,8 @@ async def retry(call: Call[Any, Any]) -> types.FlowRunBody:
     wiring = call.wiring
     found = await wiring.store.runs.flow_run(call.path("flow_run"))
     run = await wiring.work.retry_run(found.id)
-    return flow_run_body(run, {}, await wiring.work.why_waiting(run.id))
+    deployments = await wiring.work.store.deployments_of([run.id])
+    return flow_run_body(run, {}, await wiring.work.why_waiting(run.id), deployments.get(run.id))
 
 
 async def bulk(call: Call[Any, types.BulkAction]) -> types.BulkAnswer:

@@ -74,7 +74,7 @@ ROUTES = (
     Route("GET", ALL, READ, workers, "Workers", types.Page[WorkerInfo], WorkersQuery, tag=by_head),
     Route("POST", ALL, RUN, join, "Make a worker known", WorkerInfo, body=WorkerInfo),
     Route("POST", f"{ONE}/claim", RUN, claim, "Give it runs that are due", Claims, body=ClaimIn),
-    Route("POST", f"{ONE}/beat", RUN, beat, "Take its sign of life", BeatBody, body=BeatIn),
+    Route("POST", f"{ONE}/beat", RUN, beat, "Take its sign of life", BeatBody, body=BeatIn, filed=False),
     Route("POST", f"{ONE}/settle", RUN, settle, "Record how its run ended", Settled, body=SettleIn),
-    Route("POST", f"{ONE}/leave", RUN, leave, "Let it go", status=204),
+    Route("POST", f"{ONE}/leave", RUN, leave, "Let it go", status=204, filed=False),
 )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from segue.run_events import FLOW_RUN_DELETED, TASK_RUN_DELETED
 from segue.server.access import Caller, Scope
+from segue.work_events import DEPLOYMENT_DELETED, LIMIT_DELETED, POOL_DELETED
 from segue_events import Bus, Event
 from segue_events.stream import WireError
 from segue_events.stream.wire import CloseCode
@@ -11,7 +12,7 @@ from segue_events.stream.wire import CloseCode
 __all__ = ("refusal", "screen_of")
 
 # What the route of the same meaning asks for too; all else that engines tell is theirs to tell.
-_ADMIN_KINDS = frozenset({FLOW_RUN_DELETED, TASK_RUN_DELETED})
+_ADMIN_KINDS = frozenset({FLOW_RUN_DELETED, TASK_RUN_DELETED, DEPLOYMENT_DELETED, POOL_DELETED, LIMIT_DELETED})
 
 
 def refusal(caller: Caller, events: Sequence[Event]) -> str | None:
