@@ -14,9 +14,10 @@ from segue.notify.collection import LEFT
 from segue.notify.configuration import Configuration
 from segue.notify.lock import NotifierLock
 from segue.notify.watch import FAILURES, Watch
-from segue.notify.wiring import notifier_of
+from segue.notify.wiring import Reach, notifier_of
 from segue.store import Store
 from segue.tables import projections
+from segue.work.local import LocalWork
 from segue_events import Bus, Clock, Cursor, Filter
 from segue_events.journal.sqlite import SqliteJournal
 from segue_notifiers.channels.outbound import Policy
@@ -128,7 +129,7 @@ class Tenure:
     async def _set_up(self) -> tuple[Notifier, Source]:
         notifier = notifier_of(
             self._found,
-            Store(self._journal),
+            Reach(Store(self._journal), LocalWork(self._journal, self._bus, self._clock)),
             policy=self._policy(),
             state=StateFile(self._assignment.state),
             clock=self._clock,

@@ -3,15 +3,18 @@
 import os
 from collections.abc import Mapping
 from random import Random
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from segue.exceptions import SettingsError
 from segue.notify.attachments import RunAttachments
 from segue.notify.configuration import Configuration
+from segue.notify.deeds import deeds
 from segue.notify.entries import with_secrets
 from segue.notify.subjects import RunSubjects
 from segue.store import Store
+from segue.work.local import LocalWork
 from segue_events import Clock
 from segue_notifiers.actions import Actions
 from segue_notifiers.channel import Channel
@@ -45,10 +48,17 @@ class BrokenChannel:
         raise InvalidChannel(self._reason)
 
 
+class Reach(NamedTuple):
+    """What a notifier reaches in the journal: what is known of runs, and what can be done to them."""
+
+    store: Store
+    work: LocalWork
+
+
 def notifier_of(
-    found: Configuration, store: Store, *, policy: Policy, state: State, clock: Clock, ui_url: str | None = None
+    found: Configuration, reach: Reach, *, policy: Policy, state: State, clock: Clock, ui_url: str | None = None
 ) -> Notifier:
-    """The notifier that tells what these rules say to these targets."""
+    """The notifier that tells what these rules say to these targets, and does what they ask for."""
     routes = [_route(target, found, policy, clock) for target in found.targets]
     return Notifier(
         [_for_everyone(rule) for rule in found.rules],
@@ -56,9 +66,9 @@ def notifier_of(
         state=state,
         clock=clock,
         random=Random(),
-        describe=RunSubjects(store, ui_url).describe,
-        act=Actions([route.channel for route in routes], clock),
-        attach=RunAttachments(store).fetch,
+        describe=RunSubjects(reach.store, ui_url).describe,
+        act=Actions([route.channel for route in routes], clock, deeds(reach.work)),
+        attach=RunAttachments(reach.store).fetch,
     )
 
 
