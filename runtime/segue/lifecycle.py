@@ -114,7 +114,7 @@ class Plan(msgspec.Struct, kw_only=True):
     retries: RetryPolicy
     persist: bool = False
     depends: bool = False
-    limited: Callable[[], bool] = lambda: False
+    limited: bool = False
     cache_key: Callable[[], str | None] | None = None
     refresh_cache: bool = False
     may_retry: Callable[[], bool] = lambda: True
@@ -146,7 +146,7 @@ def _task_life(options: TaskOptions, plan: Plan) -> Life:
         reason = yield Ready()
         if reason is not None:
             return (yield from _not_ready(plan, reason))
-    if plan.limited():
+    if plan.limited:
         yield from _slots(plan)
     running: State[Any] = State(StateType.RUNNING, "Running", occurred=plan.now())
     yield Record(running)
@@ -260,7 +260,7 @@ def _before_next(
         yield Record(states.AwaitingRetry(scheduled_time=at, message=failed.message, occurred=now))
     if delay > 0:
         yield Sleep(delay)
-        if plan.limited():
+        if plan.limited:
             yield from _slots(plan)
     running = (states.Retrying if noun == "Task" else states.Running)(occurred=plan.now())
     yield Record(running)

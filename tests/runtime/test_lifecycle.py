@@ -215,7 +215,7 @@ def test_a_run_without_limits_asks_for_no_slots() -> None:
 
 
 def test_a_run_takes_its_slots_before_it_runs() -> None:
-    commands, _ = play(task_life(TaskOptions(), plan(limited=lambda: True)), failing(None))
+    commands, _ = play(task_life(TaskOptions(), plan(limited=True)), failing(None))
     assert commands[0] == TakeSlots(wait=False)
     assert names(commands) == ["Running", "Completed"]
 
@@ -224,14 +224,14 @@ def test_a_run_that_waits_for_slots_says_so_first() -> None:
     def answer(command: Any) -> Any:
         return "It is full." if command == TakeSlots(wait=False) else None
 
-    commands, _ = play(task_life(TaskOptions(), plan(limited=lambda: True)), answer)
+    commands, _ = play(task_life(TaskOptions(), plan(limited=True)), answer)
     assert names(commands) == ["Pending", "Running", "Completed"]
     assert commands[1].state.message == "It is full."
     assert commands[2] == TakeSlots(wait=True)
 
 
 def test_a_run_takes_slots_anew_after_it_has_waited_for_another_attempt() -> None:
-    life = task_life(TaskOptions(), plan(1, 5, limited=lambda: True))
+    life = task_life(TaskOptions(), plan(1, 5, limited=True))
     commands, _ = play(life, failing(OSError(), None))
     assert len([command for command in commands if isinstance(command, TakeSlots)]) == 2
 
@@ -240,6 +240,6 @@ def test_slots_that_never_can_be_had_crash_the_run() -> None:
     def answer(command: Any) -> Any:
         return InvalidWork("It has none.") if isinstance(command, TakeSlots) else None
 
-    commands, state = play(task_life(TaskOptions(), plan(limited=lambda: True)), answer)
+    commands, state = play(task_life(TaskOptions(), plan(limited=True)), answer)
     assert names(commands) == ["Crashed"]
     assert "It has none." in state.message

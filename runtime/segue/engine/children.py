@@ -54,7 +54,7 @@ class FlowChildren:
         try:
             if job.is_async:
                 self._loop_spawner().start(job)
-            elif job.slots is None or not job.slots.may_bind():
+            elif job.slots is None:
                 self._runner.start(job)
             else:
                 asyncio.run_coroutine_threadsafe(self._start_with_slots(job, job.slots), background_loop())

@@ -15,8 +15,16 @@ from segue.states import State, StateType
 _HOLDS = frozenset({StateType.PENDING, StateType.RUNNING})
 
 
+def tag_slots(context: TaskRunContext, logger: Callable[[], RunLogger]) -> TagSlots | None:
+    """Return the slots of a run that has tags; None if it was looked up within a second that no limit is on them."""
+    limited = context.world.backend.slots.tag_limits()
+    if limited is not None and limited.isdisjoint(context.task_run.tags):
+        return None
+    return TagSlots(context, logger)
+
+
 class TagSlots:
-    """The slots of one task run that has tags. Where no limit is on any of them, that is looked up once a second."""
+    """The slots of one task run, on whose tags there are limits, or may be."""
 
     __slots__ = ("_asking", "_context", "_held", "_logger", "_over", "_slots")
 
@@ -27,11 +35,6 @@ class TagSlots:
         self._asking: Asking | None = None
         self._held: Held | None = None
         self._over = False
-
-    def may_bind(self) -> bool:
-        """Whether a limit binds the run, as far as is known."""
-        tags = self._slots.tag_limits()
-        return tags is None or not tags.isdisjoint(self._context.task_run.tags)
 
     def take(self, wait: bool) -> str | None:
         """Take the slots; return what they are waited for if they are not free, and not to be waited for."""

@@ -19,7 +19,7 @@ from segue.definitions import TaskDefinition
 from segue.engine.caching import Keeping, Kept, inline, keeping_of_task
 from segue.engine.calls import RunCall
 from segue.engine.drivers import drive, drive_async, drive_async_generator, drive_generator
-from segue.engine.tag_slots import TagSlots
+from segue.engine.tag_slots import tag_slots
 from segue.engine.world import world_of
 from segue.exceptions import CancellationRequested, NotCanonical
 from segue.futures import TaskFuture
@@ -94,7 +94,7 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
         self.asyncio_task: asyncio.Task[Any] | None = None
         self.run = self._identified(flow_context_of(parent))
         self.context = TaskRunContext(task, self.run, self.parameters, world, parent)
-        self.slots = TagSlots(self.context, self.logger) if self.run.tags else None
+        self.slots = tag_slots(self.context, self.logger) if self.run.tags else None
 
     def _identified(self, flow: FlowRunContext | None) -> TaskRun:
         """Make the run's record: which step of its flow run this call is, and what it is called."""
@@ -158,7 +158,7 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
             random=_random,
             retries=task.policy(settings.tasks_default_retries, settings.tasks_default_retry_delay_seconds),
             depends=bool(self.upstream),
-            limited=_never if self.slots is None else self.slots.may_bind,
+            limited=self.slots is not None,
             may_retry=self._may_retry,
             persist=keeping is not None and keeping.persist,
             cache_key=None if keeping is None else self._cache_key,
@@ -391,10 +391,6 @@ class TaskCall(RunCall[TaskDefinition, TaskRunContext]):
                 timeout_seconds=self.definition.options.timeout_seconds,
             )
         )
-
-
-def _never() -> bool:
-    return False
 
 
 def _exhausted(generator: Generator[Any, Any, State[Any]]) -> State[Any]:
