@@ -4,12 +4,31 @@ import pytest
 from playwright.async_api import Browser
 
 from segue import states
+from segue.records.work import Deployment, Limit, RunRequest, Schedule, WorkerInfo, WorkPool, WorkQueue
 from segue.server.page import FOLDER
+from segue_events import Event, new_id
 
 from ..server.conftest import Server
-from .conftest import Tab
+from .conftest import Tab, deployed
 
 AXE = FOLDER.parents[3] / "ui" / "node_modules" / "axe-core" / "axe.min.js"
+DESCRIPTION = """# What it does
+Loads **all** `rows`, see [there](https://example.com) and <https://example.com/x>.
+
+#### In steps
+1. one
+   * and *more*
+
+> quoted
+
+| a | b |
+|:--|--:|
+| 1 | 2 |
+
+```python
+load()
+```
+"""
 SCREENS = [(1440, "light"), (820, "dark"), (390, "light"), (390, "dark")]
 
 
@@ -30,6 +49,7 @@ async def filled(server: Server) -> list[str]:
         )
         await server.log(task, "\x1b[31mred\x1b[0m and \x1b[33myellow\x1b[0m", level=10 * (at + 1), occurred=now)
     await server.flow_run(states.Running(occurred=now), created=now)
+    deployment = await worked(server, run.id)
     return [
         "/",
         "/runs",
@@ -38,16 +58,47 @@ async def filled(server: Server) -> list[str]:
         "/flows",
         "/flows/etl",
         "/flows/etl/grid",
+        "/deployments",
+        *(f"/deployments/{deployment.id}{part}" for part in ("", "/schedules", "/details")),
+        "/work-pools",
+        "/work-pools/my-pool",
+        "/limits",
         "/events",
+        "/notifications",
+        "/notifications/rules",
         "/settings",
         "/nowhere",
     ]
 
 
+async def worked(server: Server, holder: str) -> Deployment:
+    """Save a deployment with a schedule and a description, have it run, and fill pools, limits and what was told."""
+    work, now = server.wiring.work, server.wiring.clock.now_us()
+    daily = Schedule(id="daily", cron="0 6 * * *", active=False, parameters={"day": "monday"}, overlap="skip")
+    schema = {"type": "object", "properties": {"day": {"type": "string"}, "rows": {"type": "array", "default": [1]}}}
+    deployment = await deployed(
+        server, description=DESCRIPTION, schedules=(daily,), parameter_schema=schema, tags=("nightly",)
+    )
+    queues = (WorkQueue(), WorkQueue(name="slow", priority=2, limit=1, paused=True, description="at night"))
+    await work.save_pool(WorkPool(name="my-pool", description="Where *all* runs.", queues=queues))
+    await work.join(WorkerInfo(id=new_id(), name="keen-kiwi", pool="my-pool", host="here", started=now, seen=now))
+    await work.create_run(RunRequest(deployment_id=deployment.id, due=now + 3_600_000_000))
+    await work.save_limit(Limit(name="database", slots=2))
+    await work.save_limit(Limit(name="idle", slots=2, active=False))
+    await work.acquire(["database"], 2, holder)
+    told = {"target": "ops", "rule": "failures", "title": "etl failed", "attempt": 1, "reason": "HTTP 500"}
+    await server.record(
+        *(Event(kind=f"notification.{one}", payload=told) for one in ("queued", "sent", "failed", "dead"))
+    )
+    return deployment
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("half", [0, 1])
 @pytest.mark.parametrize(("width", "theme"), SCREENS)
-async def test_axe_finds_nothing(browser: Browser, server: Server, width: int, theme: str) -> None:
-    paths = await filled(server)
+async def test_axe_finds_nothing(browser: Browser, server: Server, width: int, theme: str, half: int) -> None:
+    # Each test looks at every other view, so that none takes long.
+    paths = (await filled(server))[half::2]
     context = await browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme=theme, reduced_motion="reduce"
     )

@@ -6,15 +6,16 @@ import pytest
 from playwright.async_api import Browser
 
 from segue import states
+from segue.records.work import Limit, RunRequest, Schedule, WorkerInfo, WorkPool
 from segue.server.authentication import Authentication
 from segue.server.keys import KeysFile
 from segue.server.page import Page as Files
 from segue.server.wiring import wired
 from segue.settings import load_settings
-from segue_events import Event, SystemClock
+from segue_events import Event, SystemClock, new_id
 
 from ..server.conftest import Server, serving
-from .conftest import Tab, enter
+from .conftest import Tab, deployed, enter
 
 HOSTILE = (
     '"><img src=x onerror=alert(1)><script>alert(2)</script>',
@@ -23,6 +24,20 @@ HOSTILE = (
     "\u202egnitirw\u202c \x1b]8;;javascript:alert(6)\x07link\x1b]8;;\x07",
     "__proto__",
 )
+
+
+MARKDOWN = """
+<script>alert(1)</script><img src=x onerror=alert(2)>
+<https://example.com/good> https://example.com/also_good [a](#/runs "title")
+
+[one](javascript:alert(3)) [two](JaVaScRiPt:alert(4)) [three](data:text/html,<script>alert(5)</script>)
+[four](  javascript:alert(6)) [five](vbscript:x) [six](//example.com/bad) [seven](/api/login)
+[eight](\x01javascript:alert(7))
+![nine](https://example.com/picture.png\" onerror=alert(8)) <javascript:alert(9)> [ten]: javascript:alert(10)
+&lt;script&gt; **bold <b onclick=alert(1)>**
+
+the end of it
+"""
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -61,6 +76,76 @@ async def test_hostile_names_are_text_wherever_they_are_shown(tab: Tab, server: 
         await tab.page.get_by_role("heading", level=1).wait_for()
 
     assert await tab.page.locator("main img, main script, main [onload]").count() == 0
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_hostile_deployments_pools_and_limits_are_text_too(tab: Tab, server: Server, name: str) -> None:
+    work = server.wiring.work
+    # In the name of a flow, the server takes some characters only.
+    tame = name.translate(str.maketrans("", "", "/%&<>"))
+    schema = {"type": "object", "properties": {name: {"type": "string", "description": name, "default": name}}}
+    deployment = await deployed(
+        server,
+        flow_name=tame,
+        pool="",
+        entrypoint=name,
+        path=name,
+        description=name,
+        version=name,
+        tags=(name,),
+        parameters={name: name},
+        parameter_schema=schema,
+        job_variables={name: name},
+        schedules=(Schedule(id="daily", cron="0 6 * * *", parameters={name: name}),),
+    )
+    run = await work.create_run(RunRequest(deployment_id=deployment.id))
+    await work.save_pool(WorkPool(name="my-pool", description=name, job_variables={name: name}))
+    now = server.wiring.clock.now_us()
+    await work.join(WorkerInfo(id=new_id(), name=name, pool="my-pool", host=name, started=now, seen=now))
+    await work.save_limit(Limit(name=name, slots=1))
+    await work.acquire([name], 1, name)
+    told = {"target": name, "rule": name, "title": name, "reason": name}
+    await server.record(Event(kind="notification.failed", payload=told))
+
+    one = f"/deployments/{deployment.id}"
+    for path in ("/deployments", one, f"{one}/schedules", f"{one}/details", "/limits", "/notifications"):
+        await tab.show(path)
+        await tab.page.locator("main").get_by_text(name.strip("\u202e")[:5]).filter(visible=True).first.wait_for()
+    await tab.show("/work-pools/my-pool")
+    await tab.sees("1 of 1 of the last day is there")
+    await tab.show(f"/runs/{run.id}")
+    await tab.page.get_by_role("button", name="Run again").click()
+    await tab.page.get_by_role("dialog").get_by_role("button", name="Run", exact=True).wait_for()
+
+    assert await tab.page.locator("img, main script, [onload]").count() == 0
+
+
+async def test_what_markdown_may_not_do(tab: Tab, server: Server) -> None:
+    deployment = await deployed(server, description=MARKDOWN)
+
+    await tab.show(f"/deployments/{deployment.id}")
+
+    await tab.sees("the end of it")
+    made = tab.page.locator(".markdown")
+    links = [await one.get_attribute("href") for one in await made.locator("a").all()]
+    assert links == [
+        "https://example.com/good",
+        "https://example.com/also_good",
+        "#/runs",
+        'https://example.com/picture.png"',
+    ]
+    assert await made.locator("img, script, iframe, form, input, style, svg, object, [onerror], [style]").count() == 0
+    assert await made.locator("strong").all_inner_texts() == ["bold <b onclick=alert(1)>"]
+
+
+async def test_markdown_of_any_make_is_read_in_time(tab: Tab, server: Server) -> None:
+    for unit in ("[", "](", "![a ", "*a ", "> > > > > > > > > ", "|a\n|-", "\\|", "<http://", "```````a"):
+        description = "The beginning.\n\n" + unit * (49_000 // len(unit))
+        deployment = await deployed(server, name=f"long-{ord(unit[0])}-{len(unit)}", description=description)
+
+        await tab.show(f"/deployments/{deployment.id}")
+
+        await tab.sees("The beginning.", "It has not run yet")
 
 
 async def test_a_script_that_got_into_the_page_would_not_run(tab: Tab, server: Server) -> None:

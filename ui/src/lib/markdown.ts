@@ -20,7 +20,7 @@ export type Block =
   | { kind: "rule" };
 
 // What is longer is shown as text from there on; what is nested deeper is not taken apart any further.
-const MOST = 200_000;
+const MOST = 50_000;
 const DEEPEST = 8;
 const LONGEST_LINK = 2_000;
 const PROTOCOLS = new Set(["http:", "https:", "mailto:"]);
@@ -170,14 +170,14 @@ function untabbed(line: string): string {
 // --- inlines ---
 
 interface Open {
-  mark: "*" | "_" | "**" | "__" | "~~" | "[";
+  mark: "*" | "_" | "**" | "__" | "~~" | "[" | "![";
   // Where what is inside begins among the pieces.
   from: number;
 }
 
 const KINDS = { "*": "em", _: "em", "**": "strong", __: "strong", "~~": "del" } as const;
 // What may mean something; everything between is text.
-const SPECIAL = /[\\`*_~[\]<\n]|https?:\/\//g;
+const SPECIAL = /[\\`*_~[\]<\n]|!(?=\[)|https?:\/\//g;
 const PUNCTUATION = /[!-/:-@[-`{-~]/;
 const BARE = /https?:\/\/[^\s<>"'`|\\^{}[\]]{1,2000}/y;
 const MOST_OPEN = 12;
@@ -214,6 +214,7 @@ class InlineReader {
     else if (character === "\n") this.#line();
     else if (character === "<" || character === "h") this.#address(character);
     else if (character === "[") this.#begin("[");
+    else if (character === "!") this.#begin("![");
     else if (character === "]") this.#link();
     else this.#emphasis(character);
   }
@@ -275,7 +276,7 @@ class InlineReader {
   #address(first: string): void {
     BARE.lastIndex = first === "<" ? this.#at + 1 : this.#at;
     const found = BARE.exec(this.text)?.[0];
-    const isIn = this.#open.some((open) => open.mark === "[");
+    const isIn = this.#open.some((open) => open.mark.endsWith("["));
     if (!found || isIn || (first === "<" && this.text[BARE.lastIndex] !== ">")) {
       this.#plain(1);
       return;
@@ -295,7 +296,7 @@ class InlineReader {
   }
 
   #link(): void {
-    const at = this.#open.findLastIndex((open) => open.mark === "[");
+    const at = this.#open.findLastIndex((open) => open.mark.endsWith("["));
     const given = at < 0 ? null : this.#target();
     // Without what some write behind it: a title between quotes.
     const href = given === null ? null : safe(given.trim().split(/\s/, 1)[0]!);
