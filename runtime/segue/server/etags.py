@@ -25,7 +25,7 @@ async def by_run(call: Call[Any, Any]) -> str | None:
 async def by_waiting(call: Call[Any, Any]) -> str | None:
     """Return the tag of what changes with a flow run's events, and, while it waits in line, with any event."""
     wanted = call.path("flow_run")
-    item = await call.wiring.work.store.item(wanted)
+    item = await call.wiring.work_store.item(wanted)
     return await by_run(call) if item is None or item.done else await by_head(call)
 
 

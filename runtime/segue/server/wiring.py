@@ -15,6 +15,7 @@ from segue.settings import LoadedSettings
 from segue.store import Store
 from segue.tables import projections
 from segue.work.local import LocalWork
+from segue.work.store import WorkStore
 from segue_events import Bus, Clock
 from segue_events.journal.sqlite import SqliteJournal
 from segue_events.stream.guard import Guard
@@ -29,10 +30,10 @@ _PAGES_KEPT = "PRAGMA cache_size = -16384"
 class Wiring:
     """The parts of a server that is running.
 
-    `journal` writes, by way of `bus`; `store` reads on a connection of its own, so that no long look holds up the
-    stream. `work` decides what is run. `streams` are the live connections. `authentication` knows keys and sessions; it
-    is the `access` of a server that asks for them. `started` is in µs since the epoch. `page` answers what no route
-    does.
+    `journal` writes, by way of `bus`; `store`, and `work_store` for what is in line, read on a connection of their own,
+    so that no long look holds up the stream, nor a commit a list. `work` decides what is run. `streams` are the live
+    connections. `authentication` knows keys and sessions; it is the `access` of a server that asks for them. `started`
+    is in µs since the epoch. `page` answers what no route does.
     """
 
     loaded: LoadedSettings
@@ -40,6 +41,7 @@ class Wiring:
     journal: SqliteJournal
     bus: Bus
     store: Store
+    work_store: WorkStore
     work: LocalWork
     streams: Streams
     authentication: Authentication
@@ -78,6 +80,7 @@ async def wired(
             journal=journal,
             bus=bus,
             store=Store(reader),
+            work_store=WorkStore(reader),
             work=LocalWork(journal, bus, clock),
             streams=Streams(bus),
             authentication=authentication or Authentication(KeysFile(settings.database), clock),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import msgspec
 
@@ -10,7 +11,7 @@ from segue.api.types import instant_text
 from segue.api.work import LONGEST_WAIT, LeaseIn, RunIn, StateIn
 from segue.client import AsyncClient, RequestRefused
 from segue.client import work_asks as asks
-from segue.client.asks import Ask
+from segue.client.asks import Ask, flow_run
 from segue.client.records import flow_run_in
 from segue.exceptions import InvalidRun, InvalidWork, UnknownRun, WorkError
 from segue.records import FlowRun
@@ -79,12 +80,7 @@ class ApiWork:
 
     async def why_waiting(self, run_id: str) -> str:
         """See Work."""
-        try:
-            return (await self._client.flow_run(run_id)).waiting_for or ""
-        except RequestRefused as refused:
-            if refused.kind == "unknown-run":
-                return ""
-            raise
+        return (await self._ask(flow_run(run_id))).waiting_for or ""
 
     # --- pools and workers ---
 
@@ -183,7 +179,7 @@ class ApiWork:
             return await self._client.ask(ask)
         except RequestRefused as refused:
             if refused.kind == "unknown-run":
-                raise UnknownRun(ask.path.split("/")[2]) from None
+                raise UnknownRun(unquote(ask.path.split("/")[2])) from None
             # What does not even fit the types is as wrong as what they let pass.
             error = _ERRORS.get(refused.kind) or (InvalidWork if refused.status == 422 else None)
             if error is None:

@@ -74,7 +74,7 @@ async def flow_runs(call: Call[FlowRunsQuery, Any]) -> types.Page[types.FlowRunI
     with cursors():
         page = await store.runs.flow_runs(query.filter(), sort=query.sort, limit=query.limit, cursor=query.cursor)
     counts = await task_counts(store, page.items)
-    deployments = await call.wiring.work.store.deployments_of([run.id for run in page.items])
+    deployments = await call.wiring.work_store.deployments_of([run.id for run in page.items])
     return page_of(page, lambda run: flow_run_item(run, counts[run.id], deployments.get(run.id)))
 
 
@@ -107,11 +107,12 @@ async def history(call: Call[HistoryQuery, Any]) -> types.History:
 
 async def flow_run(call: Call[Any, Any]) -> types.FlowRunBody:
     """Tell of one flow run, by its id, the beginning of it, or its name."""
-    store, work = call.wiring.store, call.wiring.work
-    run = await store.runs.flow_run(call.path("flow_run"))
-    counts = await task_counts(store, [run])
-    deployments = await work.store.deployments_of([run.id])
-    return flow_run_body(run, counts[run.id], await work.why_waiting(run.id), deployments.get(run.id))
+    wiring = call.wiring
+    run = await wiring.store.runs.flow_run(call.path("flow_run"))
+    counts = await task_counts(wiring.store, [run])
+    deployments = await wiring.work_store.deployments_of([run.id])
+    reason = "" if run.state.is_final() else await wiring.work.why_waiting(run.id)
+    return flow_run_body(run, counts[run.id], reason, deployments.get(run.id))
 
 
 async def delete(call: Call[Any, Any]) -> None:

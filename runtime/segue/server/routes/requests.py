@@ -36,7 +36,7 @@ async def retry(call: Call[Any, Any]) -> types.FlowRunBody:
     wiring = call.wiring
     found = await wiring.store.runs.flow_run(call.path("flow_run"))
     run = await wiring.work.retry_run(found.id)
-    deployments = await wiring.work.store.deployments_of([run.id])
+    deployments = await wiring.work_store.deployments_of([run.id])
     return flow_run_body(run, {}, await wiring.work.why_waiting(run.id), deployments.get(run.id))
 
 
@@ -86,7 +86,7 @@ async def _asked(call: Call[Any, Any], run: FlowRun, action: str, reason: str) -
 
 
 async def _is_in_line(wiring: Wiring, run: FlowRun) -> bool:
-    item = await wiring.work.store.item(run.id)
+    item = await wiring.work_store.item(run.id)
     return item is not None and not item.done
 
 
