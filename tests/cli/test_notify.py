@@ -191,12 +191,12 @@ def test_a_rule_that_cannot_work_is_refused_when_it_is_added(
     assert not (home / "notifications.yaml").exists()
 
 
-def test_the_file_that_the_docs_show_is_understood(
+def test_the_files_that_the_docs_show_are_understood(
     segue: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SLACK_URL", "slack+http://127.0.0.1:1/services/a/b/c")
     monkeypatch.setenv("AUDIT_SECRET", "hunter2")
-    [document] = re.findall(r"^```yaml\n(.*?)^```$", DOCS.read_text(), re.MULTILINE | re.DOTALL)
+    document, acting = re.findall(r"^```yaml\n(.*?)^```$", DOCS.read_text(), re.MULTILINE | re.DOTALL)
     (tmp_path / "notifications.yaml").write_text(document)
 
     shown = listed(segue)
@@ -205,6 +205,12 @@ def test_the_file_that_the_docs_show_is_understood(
     assert [target["name"] for target in shown["targets"]] == ["ops", "audit"]
     assert [rule["name"] for rule in shown["rules"]] == ["failures", "nightly", "loaded-but-not-checked"]
     assert "hunter2" not in json.dumps(shown)
+
+    (tmp_path / "notifications.yaml").write_text(f"targets: {{ops: {{url: {HOOK}, tags: oncall}}}}\n{acting}")
+    shown = listed(segue)
+
+    assert shown["problems"] == []
+    assert [rule["name"] for rule in shown["rules"]] == ["clean-up-after-failures"]
 
 
 def test_a_mistake_in_a_file_is_told_and_what_is_right_is_shown(segue: Command, tmp_path: Path) -> None:
@@ -333,6 +339,16 @@ async def test_who_acknowledges_and_which_group_is_in_the_journal(segue: Command
     assert (one.payload["rule"], one.payload["group"]) == ("failures", ["etl"])
     assert "group" not in every.payload
     assert isinstance(every.payload["by"], str)
+
+
+def test_a_rule_is_muted_before_anything_was_recorded(segue: Command, home: Path) -> None:
+    segue("notify", "add", "ops", HOOK)
+
+    done = [segue("notify", *words).code for words in (("mute", "failures"), ("ack", "failures"))]
+
+    assert done == [0, 0]
+    assert "  muted  " in segue("notify", "ls").out
+    assert segue("flow-run", "ls").code == 0
 
 
 @pytest.mark.parametrize("command", ["mute", "unmute", "ack"])

@@ -14,7 +14,7 @@ from segue.cli.errors import CommandFailed, Usage
 from segue.cli.exit_codes import ExitCode
 from segue.cli.output import say, warn
 from segue.cli.rule_options import RuleOptions
-from segue.cli.session import NothingRecorded, configured, reading, writing
+from segue.cli.session import NothingRecorded, configured, noting, reading
 from segue.cli.silence import FOR_EVER, acknowledge, mute, muted_rules
 from segue.cli.spans import span
 from segue.cli.text import instant
@@ -120,7 +120,7 @@ async def mute_(
     seconds = None if for_ is None else span(for_, "--for")
     until = FOR_EVER if seconds is None else SystemClock().now_us() + round(seconds * 1e6)
     _check_rule(rule)
-    async with writing() as (journal, _):
+    async with noting() as journal:
         await mute(journal, rule, until)
     say(f"Rule '{rule}' is silent until {'`segue notify unmute`' if for_ is None else instant(until)}.")
 
@@ -129,7 +129,7 @@ async def mute_(
 async def unmute(rule: RuleName) -> None:
     """Let a rule speak again."""
     _check_rule(rule)
-    async with writing() as (journal, _):
+    async with noting() as journal:
         await mute(journal, rule, 0)
     say(f"Rule '{rule}' speaks again.")
 
@@ -145,7 +145,7 @@ async def ack(
 ) -> None:
     """Say that somebody takes care of what a rule has told, so that it escalates no more."""
     _check_rule(rule)
-    async with writing() as (journal, _):
+    async with noting() as journal:
         await acknowledge(journal, rule, tuple(group) if group else None)
     say(f"Acknowledged what rule '{rule}' told{' of ' + ', '.join(group) if group else ''}: it escalates no more.")
 

@@ -16,7 +16,7 @@ from segue_events.journal.sqlite import SqliteJournal
 if TYPE_CHECKING:
     from segue.work import Work
 
-__all__ = ("NothingRecorded", "Records", "configured", "opened", "reading", "working", "writing")
+__all__ = ("NothingRecorded", "Records", "configured", "noting", "opened", "reading", "working", "writing")
 
 
 class NothingRecorded(CommandFailed):
@@ -60,6 +60,15 @@ async def writing() -> AsyncGenerator[Records]:
 
 
 @asynccontextmanager
+async def noting() -> AsyncGenerator[SqliteJournal]:
+    """Open this machine's journal, to note what needs no run to be about; it is made where there is none yet."""
+    with configured() as settings:
+        settings.database.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        async with _journal(settings, read_only=False) as journal:
+            yield journal
+
+
+@asynccontextmanager
 async def working() -> AsyncGenerator["Work"]:
     """Open deployments, pools and limits: at the server that SEGUE_API_URL names, else in this machine's journal."""
     # What decides about work takes as long to import as all that reads runs, which does without.
@@ -75,11 +84,14 @@ async def opened(settings: Settings, *, read_only: bool) -> AsyncGenerator[Recor
     """Open the journal of these settings; raises NothingRecorded where there is none yet."""
     if not settings.database.exists():
         raise NothingRecorded(settings.database)
-    journal = SqliteJournal(
+    async with _journal(settings, read_only=read_only) as journal:
+        yield Records(journal, Store(journal))
+
+
+def _journal(settings: Settings, *, read_only: bool) -> SqliteJournal:
+    return SqliteJournal(
         settings.database,
         projections=projections(),
         synchronous="FULL" if settings.durability == "full" else "NORMAL",
         read_only=read_only,
     )
-    async with journal:
-        yield Records(journal, Store(journal))
