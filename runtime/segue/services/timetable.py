@@ -2,7 +2,7 @@
 
 import heapq
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -26,12 +26,16 @@ class Timer:
 
 
 class Timetable:
-    """A heap of timers. Who takes one that is due winds it up again, with what it is after then."""
+    """A heap of timers. Who takes one that is due winds it up again, with what it is after then.
+
+    `holding` are the timers that hold instants back.
+    """
 
     def __init__(self) -> None:
         self._timers: dict[str, dict[str, Timer]] = {}
         self._heap: list[tuple[int, int, Timer]] = []
         self._numbers = itertools.count()
+        self.holding: set[Timer] = set()
 
     def __iter__(self) -> Iterator[Timer]:
         return (timer for timers in self._timers.values() for timer in timers.values())
@@ -69,11 +73,12 @@ class Timetable:
             self.wind(timers[schedule.id])
         if timers:
             self._timers[deployment.id] = timers
+        self.holding -= {timer for timer in before.values() if timers.get(timer.schedule.id) is not timer}
         return wrong
 
     def drop(self, deployment_id: str) -> None:
         """Forget the schedules of a deployment."""
-        self._timers.pop(deployment_id, None)
+        self.holding -= set(self._timers.pop(deployment_id, {}).values())
 
     def wind(self, timer: Timer) -> None:
         """Let the timer be due at its next instant."""
@@ -89,6 +94,18 @@ class Timetable:
             if self._timers.get(timer.deployment.id, {}).get(timer.schedule.id) is timer:
                 found.append(timer)
         return found
+
+    def hold(self, timer: Timer, instants: Sequence[int]) -> None:
+        """Hold these instants back, of all that the timer holds the last `catchup_limit`."""
+        timer.held = [*timer.held, *instants][-timer.schedule.catchup_limit :]
+        if timer.held:
+            self.holding.add(timer)
+
+    def release(self, timer: Timer, at: int) -> None:
+        """Hold an instant back no more."""
+        timer.held.remove(at)
+        if not timer.held:
+            self.holding.discard(timer)
 
     def set_back(self, now: int) -> None:
         """Begin again at `now`, which is before what was dealt with: the clock was set back."""
