@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -47,13 +48,16 @@ RECORDED, NOT_RECORDED = 0, 1
 class Report:
     """Tells the worker, by an inherited pipe, how far the run has come."""
 
-    def __init__(self, fd: int) -> None:
-        # Not for what the run starts.
-        os.set_inheritable(fd, False)
+    def __init__(self, fd: int | None) -> None:
         self._fd = fd
+        if fd is not None:
+            # Not for what the run starts.
+            os.set_inheritable(fd, False)
 
     def say(self, word: str) -> None:
-        """Say "begun" or "recorded"; a worker that is gone need not hear it."""
+        """Say "begun" or "recorded"; a worker that is gone, or elsewhere, need not hear it."""
+        if self._fd is None:
+            return
         try:
             os.write(self._fd, msgspec.json.encode({word: True}) + b"\n")
         except BrokenPipeError:
@@ -63,9 +67,13 @@ class Report:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the claimed run; return the exit status: 0 if its end is recorded, whatever it was."""
     parser = argparse.ArgumentParser(prog="python -m segue.workers.child", description=__doc__)
-    parser.add_argument("--claim", type=int, required=True)
-    parser.add_argument("--report", type=int, required=True)
+    parser.add_argument("--claim", type=int)
+    parser.add_argument("--report", type=int)
+    # In a container, which inherits no open files: the claim and the environment, in a file of the container's own.
+    parser.add_argument("--handed", type=Path)
     options = parser.parse_args(arguments)
+    if options.handed is not None:
+        return perform(_handed_over(options.handed), Report(None), load)
     return perform(read_claim(options.claim), Report(options.report), load)
 
 
@@ -73,6 +81,20 @@ def read_claim(fd: int) -> Claim:
     """Return the claim in the inherited file, and close it."""
     with os.fdopen(fd, "rb") as file:
         return msgspec.json.decode(file.read(), type=Claim)
+
+
+class _Handed(msgspec.Struct):
+    """What a container is handed."""
+
+    claim: Claim
+    environ: dict[str, str]
+
+
+def _handed_over(path: Path) -> Claim:
+    """Take what the container was handed: its environment, before any settings are read, and its claim."""
+    given = msgspec.json.decode(path.read_bytes(), type=_Handed)
+    os.environ.update(given.environ)
+    return given.claim
 
 
 def load(claim: Claim) -> Flow[..., Any]:
