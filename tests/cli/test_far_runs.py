@@ -10,6 +10,7 @@ import pytest
 
 from segue import run_events, states
 from segue.cli.main import main
+from segue.records.work import Deployment
 from segue.server.wiring import wired
 from segue.settings import load_settings
 from segue_events import SystemClock
@@ -163,3 +164,24 @@ async def test_a_server_that_is_away_is_said_to_be(segue: Far, monkeypatch: pyte
 
     assert done.code == 5
     assert "The server at http://127.0.0.1:9/api does not answer" in done.err
+
+
+async def test_deployments_pools_and_limits_are_the_servers(server: Server, segue: Far) -> None:
+    work = server.wiring.work
+    assert (await segue("work-pool", "create", "my-pool")).code == 0
+    saved = await work.save_deployment(
+        Deployment(id="", name="daily run", flow_name="etl", entrypoint="etl.py:etl", pool="my-pool")
+    )
+    asked = await segue("deployment", "run", "ETL/daily_run", "--name", "first")
+    waiting = await parsed(segue("flow-run", "inspect", "first", "-o", "json"))
+    listed = await parsed(segue("flow-run", "ls", "--deployment", "daily run", "-o", "json"))
+    unknown = await segue("deployment", "run", "weekly")
+    await segue("flow-run", "cancel", "first")
+    retried = await segue("flow-run", "retry", "first")
+    limited = await segue("global-concurrency-limit", "create", "db", "--limit", "2")
+
+    assert [asked.code, retried.code, limited.code] == [0, 0, 0]
+    assert (listed[0]["name"], waiting["waiting_for"]) == ("first", asked.out.splitlines()[-1])
+    assert (unknown.code, unknown.err.startswith("Error: There is no deployment 'weekly'.")) == (3, True)
+    assert (await work.deployment("daily-run")).id == saved.id
+    assert [limit.slots for limit in await work.limits()] == [2]
