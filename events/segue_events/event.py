@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
@@ -19,6 +19,8 @@ __all__ = ("MAX_DEPTH", "Event", "decode_payload", "encode_payload", "seal", "to
 MAX_DEPTH = 200
 
 _INT64 = 2**63
+_HOLDERS = frozenset({dict, list, tuple})
+_NO_FLOATS = frozenset({bool, int, str, type(None)})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _encode = msgspec.json.Encoder().encode
 _decoder = msgspec.json.Decoder(dict[str, Any])
@@ -58,7 +60,7 @@ def encode_payload(payload: dict[str, Any]) -> bytes:
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise _refusal(payload, error) from None
     # msgspec writes NaN and infinities as null, without a word.
-    if b"null" in encoded:
+    if b"null" in encoded and not _is_finite(payload):
         _refuse_nan(payload)
     if len(encoded) > 2 * MAX_DEPTH and _depth(encoded) > MAX_DEPTH:
         raise PayloadError(f"The payload is nested more than {MAX_DEPTH} deep; keep such values elsewhere.")
@@ -120,6 +122,23 @@ def _check_texts(event: Event) -> None:
         text: str = getattr(event, name)
         if "\0" in text or text.encode(errors="replace").decode() != text:
             raise PayloadError(f"The {name} of an event holds a character that no text may hold: {_shown(text)}.")
+
+
+def _is_finite(payload: dict[str, Any]) -> bool:
+    """Whether it is known that all its floats are numbers; a quick look, which does not know of unusual types."""
+    left: list[Any] = [payload]
+    while left:
+        value = left.pop()
+        kind = type(value)
+        if kind is float:
+            if not math.isfinite(value):
+                return False
+        elif kind in _HOLDERS:
+            items: Iterable[Any] = value.values() if kind is dict else value
+            left += [item for item in items if type(item) not in _NO_FLOATS]
+        else:
+            return False
+    return True
 
 
 def _refuse_nan(payload: dict[str, Any]) -> None:

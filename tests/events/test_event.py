@@ -52,6 +52,7 @@ def test_a_payload_comes_back_as_it_was(payload: dict[str, Any]) -> None:
         ({"a": [1, math.nan]}, ["$.a[1]", "nan"]),
         ({"a": {"b": -math.inf}}, ["$.a.b", "-inf"]),
         ({"a": (math.inf,)}, ["$.a[0]", "inf"]),
+        ({"a": [None, {"b": (1.5, [math.nan])}]}, ["$.a[1].b[1][0]", "nan"]),
         ({"a": Point(math.nan)}, ["$.a.x", "nan"]),
         ({"a": 10**5000}, ["$.a", "4300 digits"]),
         ({"a": {"b": "\ud800"}}, ["$.a.b", "surrogates"]),
