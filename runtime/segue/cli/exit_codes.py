@@ -26,7 +26,7 @@ MEANINGS = {
     ExitCode.OK: "done",
     ExitCode.RUN_FAILED: "the run failed, the script did, or a target refused a message",
     ExitCode.USAGE: "an argument or option is wrong",
-    ExitCode.NOT_FOUND: "no such file, flow, run, profile, target, rule",
+    ExitCode.NOT_FOUND: "no such file, flow, run, deployment, pool, limit, profile, target, rule",
     ExitCode.UNAUTHORIZED: "the server does not let you in",
     ExitCode.UNREACHABLE: "the server cannot be reached",
     ExitCode.BUG: "segue itself has a bug",
