@@ -1,5 +1,6 @@
 """A worker on a journal: runs that are due are taken, run, and end; it obeys who stops them, and who stops it."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from segue.host import close_hosts
 from segue.records.work import Deployment, RunRequest, WorkerInfo
 from segue.run_events import flow_run_cancel_requested
-from segue.services.leases import is_alive
+from segue.services.leases import Leases, is_alive
 from segue.settings import load_settings
 from segue.tables import projections
 from segue.work.local import LocalWork
@@ -27,8 +28,9 @@ from .conftest import events, lines, result, states, until, written
 class Place:
     """A journal with work in it, and workers that serve it."""
 
-    def __init__(self, project: Path, bus: Bus, work: LocalWork) -> None:
+    def __init__(self, project: Path, journal: SqliteJournal, bus: Bus, work: LocalWork) -> None:
         self.project = project
+        self.journal = journal
         self.bus = bus
         self.work = work
         self.shown: list[str] = []
@@ -92,7 +94,7 @@ async def place(project: Path) -> AsyncIterator[Place]:
     clock = SystemClock()
     async with SqliteJournal(database, projections=projections()) as journal, Bus(journal, clock) as bus:
         work = LocalWork(journal, bus, clock)
-        made = Place(project, bus, work)
+        made = Place(project, journal, bus, work)
         await work.join(WorkerInfo(id="", name="nobody", pool="here", ended=1))
         yield made
     await anyio.to_thread.run_sync(close_hosts)
@@ -223,3 +225,17 @@ async def test_a_run_of_another_worker_is_ended(place: Place, tmp_path: Path) ->
         await until(lambda: not is_alive(pid))
 
     assert [state for state in await states(run) if state in ("crashed", "cancelled")] == ["crashed"]
+
+
+async def test_a_run_that_is_tried_again_waits_for_a_worker(place: Place) -> None:
+    """Whoever looks for runs without a process leaves it alone; a worker has it run as another attempt."""
+    run = await place.asked("wrong")
+    await place.once()
+    await place.work.retry_run(run)
+
+    await Leases(place.journal, place.bus, os.uname().nodename).step(SystemClock().now_us())
+    await place.once()
+
+    reached = await states(run)
+    assert [state for state in reached if state in ("running", "failed", "crashed")] == ["running", "failed"] * 2
+    assert [event.payload["attempt"] for event in await events(run) if event.kind == "flow-run.running"] == [1, 2]

@@ -78,8 +78,10 @@ class Leases:
         return _EVERY
 
     async def _leases(self) -> list[_Lease]:
+        # A run that waits in line once more is nobody's: the process that it names is that of its last attempt.
         rows = await self._journal.query(
             f"SELECT id, pid, epoch FROM flow_run WHERE type IN ({_HELD_CODES}) AND pid > 0 AND flow IS NOT NULL"
+            f" AND (type != {TYPE_CODES[StateType.SCHEDULED]} OR id NOT IN (SELECT run FROM work_item WHERE done = 0))"
         )
         return [_Lease(id_in_memory(run_id), pid, epoch) for run_id, pid, epoch in rows]
 
