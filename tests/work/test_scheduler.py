@@ -15,13 +15,16 @@ from segue import run_events, states
 from segue.records import FlowRun
 from segue.records.work import Deployment, Schedule, WorkerInfo, WorkPool
 from segue.scheduling.requests import BACKFILL, request_of
+from segue.services.scheduled_here import scheduled_here
 from segue.services.scheduler import Scheduler
 from segue.services.service import attend
+from segue.settings import load_settings
 from segue.states import StateType
 from segue.store import Store
 from segue.tables import projections
 from segue.work.local import LocalWork
-from segue_events import Bus, SqliteJournal
+from segue.work_events import RUN_SCHEDULED
+from segue_events import Bus, Filter, SqliteJournal
 from segue_events.testing import FakeClock
 
 HOUR, DAY = 3600, 86_400
@@ -373,3 +376,22 @@ async def test_a_run_that_was_taken_in_time_goes_on(office: Office) -> None:
     await office.passes(1800)
 
     assert [run.state.type for run in await office.runs()] == [StateType.SCHEDULED]
+
+
+# --- without a server ---
+
+
+async def test_a_process_that_serves_attends_to_schedules_itself(office: Office) -> None:
+    settings = load_settings({"SEGUE_DATABASE": str(office.journal.path)}).settings
+    await office.deployment(every(60))
+
+    with anyio.fail_after(20):
+        async with (
+            office.bus.subscribe(Filter(kinds=(RUN_SCHEDULED,))) as news,
+            scheduled_here(settings, office.clock),
+        ):
+            for _ in range(3):
+                await office.clock.advance(60)
+                await anext(news)
+
+    assert len(await office.runs()) == 3
