@@ -40,11 +40,13 @@ async def test_a_deployment_appears_in_the_list_when_it_is_saved(tab: Tab, serve
 
 async def test_the_list_shows_how_the_last_runs_went(tab: Tab, server: Server) -> None:
     deployment = await deployed(server)
-    await server.wiring.work.create_run(RunRequest(deployment_id=deployment.id))
+    for end in (states.Completed(), states.Failed(message="no rows")):
+        run = await server.wiring.work.create_run(RunRequest(deployment_id=deployment.id))
+        await enter(server, run, end)
 
     await tab.show("/deployments")
 
-    await tab.page.get_by_label("Last runs, the latest last: Scheduled").wait_for()
+    await tab.page.get_by_label("Last runs, the latest last: Completed, Failed").wait_for()
 
 
 async def test_the_form_sends_what_was_changed_with_the_types_of_the_schema(tab: Tab, server: Server) -> None:

@@ -169,13 +169,13 @@ async def test_a_script_that_got_into_the_page_would_not_run(tab: Tab, server: S
     tab.wrong.clear()
 
 
-@pytest.fixture
-async def guarded(browser: Browser) -> AsyncIterator[Tab]:
-    """A tab of the page on a server that asks for keys."""
+@pytest.fixture(params=[True])
+async def guarded(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Tab]:
+    """A tab of the page on a server that asks for keys, or, with False, does so as soon as there is one."""
     loaded = load_settings()
     loaded.settings.database.parent.mkdir(parents=True)
     clock = SystemClock()
-    access = Authentication(KeysFile(loaded.settings.database), clock, required=True)
+    access = Authentication(KeysFile(loaded.settings.database), clock, required=request.param)
     parts = wired(loaded, clock, access=access, authentication=access, page=Files.load())
     async with parts as wiring, serving(wiring) as running:
         context = await browser.new_context()
@@ -219,3 +219,18 @@ async def test_a_session_may_change_what_its_key_allows(guarded: Tab) -> None:
     await enter(server, run, states.Cancelled(occurred=50))
     await guarded.sees("Cancelled")
     assert await guarded.page.get_by_role("button", name="Delete").count() == 0
+
+
+@pytest.mark.parametrize("guarded", [False], indirect=True)
+async def test_with_the_first_key_the_page_is_logged_in_and_others_are_asked(guarded: Tab) -> None:
+    await guarded.show("/settings")
+    await guarded.page.get_by_role("button", name="New key").click()
+    dialog = guarded.page.get_by_role("dialog")
+    await dialog.get_by_label("Name").fill("ada")
+    await dialog.get_by_role("button", name="Make the key").click()
+
+    await dialog.locator(".secret").wait_for()
+    await dialog.get_by_role("button", name="I have it").click()
+
+    await guarded.sees("Logged in with the key ada, which may admin")
+    assert (await guarded.server.client.get("/api/flow-runs")).status_code == 401
