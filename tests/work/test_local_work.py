@@ -129,6 +129,7 @@ async def test_all_inside_of_a_run_ends_with_it_but_for_runs_on_their_own(office
     task = TaskRun(id=new_id(), name="load-1", task_name="load", flow_run_id=run.id, created=1)
     inner = FlowRun(id=new_id(), name="inner", flow_name="inner", parent_id=run.id, root_id=run.id, created=1)
     office.bus.publish_many([run_events.task_run_pending(task), run_events.flow_run_pending(inner)])
+    await office.bus.flushed()
     alone = await office.run(deployment, parent_id=task.id)
     await office.clock.advance(31)
     await LostWorkers(office.work).step(office.clock.now_us())
@@ -167,6 +168,7 @@ async def test_a_run_between_two_attempts_has_begun(office: Office) -> None:
     await office.begin(claim)
     waits = FlowRun(id=run.id, name=run.name, flow_name="etl")
     office.bus.publish(run_events.flow_run_state(waits, states.AwaitingRetry(occurred=office.clock.now_us())))
+    await office.bus.flushed()
     await office.clock.advance(31)
     await LostWorkers(office.work).step(office.clock.now_us())
 
