@@ -129,7 +129,7 @@ def _is_finite(payload: dict[str, Any]) -> bool:
     left: list[Any] = [payload]
     while left:
         value = left.pop()
-        kind: type[Any] = type(value)
+        kind: object = type(value)
         if kind is float:
             if not math.isfinite(value):
                 return False
