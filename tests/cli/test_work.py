@@ -66,6 +66,7 @@ def test_it_is_told_why_the_run_does_not_begin_until_it_is_cancelled(segue: Comm
     assert told == waiting
     assert "worker" in waiting
     assert (cancelled.code, ended["state"]["name"], ended["waiting_for"]) == (0, "Cancelled", None)
+    assert cancelled.out.startswith("Cancelled flow run 'first'")
     assert "not today" in ended["states"][-1]["reason"]
 
 

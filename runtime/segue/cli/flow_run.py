@@ -109,7 +109,13 @@ async def cancel(
                 )
         for run in found:
             await runs.cancel(run, reason)
-            say(f"Asked flow run '{run.name}' ({run.id}) to stop; `segue flow-run watch {run.id}` shows when it has.")
+            if (await runs.flow_run(run.id)).state.is_final():
+                # Nobody had begun it.
+                say(f"Cancelled flow run '{run.name}' ({run.id}).")
+            else:
+                say(
+                    f"Asked flow run '{run.name}' ({run.id}) to stop; `segue flow-run watch {run.id}` shows when it has."
+                )
 
 
 @app.command
