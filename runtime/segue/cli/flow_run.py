@@ -113,9 +113,8 @@ async def cancel(
                 # Nobody had begun it.
                 say(f"Cancelled flow run '{run.name}' ({run.id}).")
             else:
-                say(
-                    f"Asked flow run '{run.name}' ({run.id}) to stop; `segue flow-run watch {run.id}` shows when it has."
-                )
+                told = f"`segue flow-run watch {run.id}` shows when it has"
+                say(f"Asked flow run '{run.name}' ({run.id}) to stop; {told}.")
 
 
 @app.command
