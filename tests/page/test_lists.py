@@ -123,3 +123,14 @@ async def test_the_keyboard_leads_everywhere(tab: Tab, server: Server) -> None:
 
     await tab.page.get_by_role("heading", name="keen-kite").wait_for()
     assert tab.page.url.endswith(run.id)
+
+
+async def test_what_a_narrow_screen_has_no_room_for_is_behind_more(tab: Tab, server: Server) -> None:
+    await tab.page.set_viewport_size({"width": 390, "height": 760})
+    await tab.show("/runs")
+
+    await tab.page.get_by_role("button", name="More").click()
+    await tab.page.get_by_role("dialog").get_by_role("link", name="Limits").click()
+
+    await tab.page.get_by_role("heading", name="Limits").wait_for()
+    assert await tab.page.get_by_role("dialog").count() == 0
