@@ -138,9 +138,10 @@ async def test_a_process_that_dies_crashes_its_run(place: Place) -> None:
     assert "exit status 7" in last.payload["message"]
 
 
-async def test_a_run_that_cannot_be_started_crashes(place: Place) -> None:
-    """The reason names the job variable."""
-    run = await place.asked("add", job_variables={"python": "/nowhere/python"})
+@pytest.mark.parametrize("wrong", [{"python": "/nowhere/python"}, {"python": 3}, {"grace_seconds": "soon"}])
+async def test_a_run_that_cannot_be_started_crashes(place: Place, wrong: dict[str, Any]) -> None:
+    """The worker goes on."""
+    run = await place.asked("add", job_variables=wrong)
 
     await place.once()
 

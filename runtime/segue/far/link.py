@@ -19,7 +19,7 @@ from segue.client.exchange import Address
 from segue.client.failures import ApiError, RequestRefused
 from segue.client.lines import Switch
 from segue.far.hearing import listen, look_out
-from segue.far.orphans import adopt, spools_of
+from segue.far.orphans import Shipment, adopt, send_left, spools_of
 from segue.far.segments import SpoolFolder
 from segue.far.spool import DiskSpool
 from segue.records import CacheEntry
@@ -97,6 +97,14 @@ class Link:
             return await question(self._client)
 
         return asyncio.run_coroutine_threadsafe(asked(), self._loop)
+
+    def adopted(self) -> Future[list[Shipment]]:
+        """Return a future that is done when the server has what processes have left unsent that are gone by now.
+
+        Its value says what became of each spool; it may carry an OSError.
+        """
+        sending = send_left(self._folder, self.address, self.clock, Switch(self.address).dial)
+        return asyncio.run_coroutine_threadsafe(sending, self._loop)
 
     def close(self, parting: float = _PARTING) -> None:
         """Send what is left, waiting up to `parting` seconds for a server that is away; leave the rest to the next

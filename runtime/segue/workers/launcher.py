@@ -10,7 +10,7 @@ import msgspec
 from segue.exceptions import SegueError
 from segue.records.work import Claim
 
-__all__ = ("Ending", "LaunchFailed", "Launched", "Launcher", "Output", "grace_seconds", "text_map")
+__all__ = ("GRACE_SECONDS", "Ending", "LaunchFailed", "Launched", "Launcher", "Output", "grace_seconds", "text_map")
 
 Output = Callable[[bytes], None]
 """Takes what a run's process has written, as it comes: not in whole lines."""

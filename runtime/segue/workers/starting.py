@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from dataclasses import replace
 from random import SystemRandom
 
 import anyio
 import msgspec
 
 from segue.exceptions import UnknownPool
+from segue.far.link import Link, current_link
 from segue.names import slug
-from segue.recording import backend_of
 from segue.records.work import WorkerInfo
 from segue.services.lost_workers import LostWorkers
 from segue.services.scheduler import Scheduler
@@ -70,14 +71,15 @@ async def start_worker(settings: Settings, wanted: Wanted, shown: Show = show) -
             version=__version__,
         )
         launcher = launcher_of(info.type, settings)
+        options = Options(limit=wanted.limit or default_limit(), run_once=wanted.run_once, grace=wanted.grace)
         if settings.api_url:
             # What runs leave unsent that are killed is sent by whoever has a link to the server.
-            await asyncio.to_thread(backend_of, settings)
-        options = Options(limit=wanted.limit or default_limit(), run_once=wanted.run_once, grace=wanted.grace)
+            link = await asyncio.to_thread(current_link, settings)
+            options = replace(options, sent=lambda: _sent(link))
         await _until_signal(Worker(work, launcher, info, SystemClock(), run_sink(settings, shown), options))
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def _work_with_services(settings: Settings) -> AsyncGenerator[Work]:
     """Open the Work of the settings; upon a journal, with what a server would do for it, which may be done twice."""
     clock = SystemClock()
@@ -91,6 +93,11 @@ async def _work_with_services(settings: Settings) -> AsyncGenerator[Work]:
         group.start_soon(attend, services, clock, _told)
         yield work
         group.cancel_scope.cancel()
+
+
+async def _sent(link: Link) -> None:
+    with contextlib.suppress(OSError):  # it is tried again, and said, every minute
+        await asyncio.wrap_future(link.adopted())
 
 
 def _told(service: str, failed: bool) -> None:

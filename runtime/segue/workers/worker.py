@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
+import anyio.lowlevel
 
 from segue import states
 from segue.exceptions import InvalidWork, SegueError
@@ -16,7 +17,7 @@ from segue.logging import get_logger
 from segue.records.work import LEASE_SECONDS, Claim, WorkerInfo
 from segue.states import State
 from segue.workers.guardian import ALIVE_EVERY
-from segue.workers.launcher import Ending, Launched, Launcher, Output, grace_seconds
+from segue.workers.launcher import GRACE_SECONDS, Ending, Launched, Launcher, Output, grace_seconds
 from segue_events import Clock, EventsError
 
 if TYPE_CHECKING:
@@ -41,13 +42,14 @@ class Options:
     """How a worker works: `limit` runs at a time; `run_once` takes what is due now and ends.
 
     `grace` is how many seconds runs have to come to their end once the worker is asked to end, `beat_every` how many
-    pass between two signs of life.
+    pass between two signs of life. `sent` waits until all that ended runs have told of themselves has arrived.
     """
 
     limit: int
     run_once: bool = False
     grace: float = math.inf
     beat_every: float = LEASE_SECONDS / 3
+    sent: Callable[[], Awaitable[None]] = anyio.lowlevel.checkpoint
 
 
 class _Held:
@@ -56,6 +58,7 @@ class _Held:
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
         self.launched: Launched | None = None
+        self.grace = GRACE_SECONDS
         # Somebody wants it stopped; or it is another's by now.
         self.stopping = False
         self.lost = False
@@ -154,6 +157,7 @@ class Worker:
         try:
             output, end = self._sink(claim)
             try:
+                held.grace = grace_seconds(claim.job_variables)
                 held.launched = await self._launcher.launch(claim, output)
             except SegueError as error:
                 await self._settle(claim, states.Crashed(message=str(error)))
@@ -163,6 +167,11 @@ class Worker:
             ending = await held.launched.ended()
             end()
             await self._conclude(held, ending)
+        except Exception as error:
+            # Nothing that one run brings about ends the worker, and with it the other runs.
+            self._log.exception("Run '%s' could not be seen to its end.", claim.run_name)
+            held.kill()
+            await self._settle(claim, states.Crashed(message=f"Its worker failed: {type(error).__name__}: {error}."))
         finally:
             del self._held[claim.run_id]
             self._fewer.set()
@@ -174,11 +183,13 @@ class Worker:
             return
         self._log.warning("Run '%s' of '%s': %s", claim.run_name, claim.deployment.full_name, ending.sentence)
         if not held.lost:
+            # Or what the run has told last would come after its end.
+            await self._options.sent()
             await self._settle(claim, self._last_state(held, ending))
 
     def _last_state(self, held: _Held, ending: Ending) -> State[Any]:
         if held.stopping:
-            told = f"It was asked to stop, and did not within {grace_seconds(held.claim.job_variables):g} s."
+            told = f"It was asked to stop, and did not within {held.grace:g} s."
             return states.Cancelled(message=f"{told} {ending.sentence}")
         if self._hurried.is_set() and not ending.begun:
             return states.Scheduled(message="The worker that was to run it has ended.")
@@ -214,7 +225,7 @@ class Worker:
         held = self._held.get(run_id)
         if held is not None and not held.stopping:
             held.stopping = True
-            self._keeping.start_soon(self._kill_after, held, grace_seconds(held.claim.job_variables))
+            self._keeping.start_soon(self._kill_after, held, held.grace)
 
     async def _kill_after(self, held: _Held, seconds: float) -> None:
         await self._clock.sleep(seconds)
