@@ -24,6 +24,7 @@ _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
     (exceptions.ParameterTypeError, ExitCode.USAGE),
     (exceptions.AmbiguousRun, ExitCode.USAGE),
     (exceptions.AmbiguousDeployment, ExitCode.USAGE),
+    (exceptions.UnknownArtifact, ExitCode.NOT_FOUND),
     (exceptions.UnknownDeployment, ExitCode.NOT_FOUND),
     (exceptions.UnknownPool, ExitCode.NOT_FOUND),
     (exceptions.UnknownLimit, ExitCode.NOT_FOUND),
@@ -43,6 +44,7 @@ _CODES: tuple[tuple[type[BaseException], ExitCode], ...] = (
 _REFUSALS = {
     "not-found": ExitCode.NOT_FOUND,
     "unknown-run": ExitCode.NOT_FOUND,
+    "unknown-artifact": ExitCode.NOT_FOUND,
     "gone": ExitCode.NOT_FOUND,
     "ambiguous-run": ExitCode.USAGE,
     "unprocessable-entity": ExitCode.USAGE,

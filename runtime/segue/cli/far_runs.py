@@ -7,11 +7,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from segue.api import types
+from segue.api.artifacts import ArtifactBody
 from segue.client import AsyncClient, RequestRefused, asks
-from segue.client.records import event_in, flow_run_in, log_line_in, task_run_in
+from segue.client.records import artifact_in, event_in, flow_run_in, log_line_in, task_run_in
 from segue.records import FlowRun, LogLine, TaskRun
+from segue.records.artifacts import Artifact
 from segue.states import StateType
 from segue.store import FlowRunFilter, Page, TaskRunFilter
+from segue.store.artifacts import ArtifactFilter
 from segue_events import Cursor, Event, Filter
 
 __all__ = ("FarRuns", "far_runs")
@@ -109,6 +112,28 @@ class FarRuns:
     async def why_waiting(self, run: FlowRun) -> str:
         """See Runs."""
         return (await self._client.flow_run(run.id)).waiting_for or ""
+
+    async def artifacts(self, wanted: ArtifactFilter, limit: int, cursor: str | None = None) -> Page[Artifact]:
+        """See Runs."""
+        query: asks.ArtifactQuery = {"latest": wanted.latest, "type": wanted.types}
+        if wanted.key:
+            query["key"] = wanted.key
+        if wanted.flow_run:
+            query["flow_run"] = wanted.flow_run
+
+        async def some(limit: int, cursor: str | None) -> types.Page[ArtifactBody]:
+            return await self._client.ask(asks.artifacts({**query, "limit": limit, "cursor": cursor}))
+
+        page = await _gathered(some, limit, cursor)
+        return Page([artifact_in(item) for item in page.items], page.next)
+
+    async def artifact(self, wanted: str) -> Artifact:
+        """See Runs."""
+        return artifact_in(await self._client.ask(asks.artifact(wanted)))
+
+    async def delete_artifact(self, artifact: Artifact) -> None:
+        """See Runs."""
+        await self._client.ask(asks.delete_artifact(artifact.id))
 
     async def place(self, text: str) -> Cursor:
         """See Runs."""

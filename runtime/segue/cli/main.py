@@ -18,6 +18,7 @@ COMMANDS = {
     "run": ("run:run", "Run a flow of a script or module, and show its tasks while they run."),
     "flow-run": ("flow_run:app", "Flow runs: list, inspect, read logs, watch, cancel, retry, delete."),
     "task-run": ("task_run:app", "Task runs: list, inspect."),
+    "artifact": ("artifact:app", "What runs have left to look at: list, inspect, delete."),
     "init": ("init:init", "Begin a project in this folder: the files that say what is deployed."),
     "project": ("init:app", "Projects: begin one, list recipes for it."),
     "deploy": ("deploy:deploy", "Make deployments of flows, as options and the project's files say."),

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from segue.artifact_events import artifact_deleted
 from segue.cli.session import Records
 from segue.cli.tail import tail
 from segue.records import FlowRun, LogLine, TaskRun
+from segue.records.artifacts import Artifact
 from segue.store import FlowRunFilter, Page, TaskRunFilter
+from segue.store.artifacts import ArtifactFilter
 from segue_events import Bus, Clock, Cursor, Event, Filter, SystemClock
 
 if TYPE_CHECKING:
@@ -60,6 +63,18 @@ class NearRuns:
     async def why_waiting(self, run: FlowRun) -> str:
         """See Runs."""
         return "" if run.state.is_final() else await self._work().why_waiting(run.id)
+
+    async def artifacts(self, wanted: ArtifactFilter, limit: int, cursor: str | None = None) -> Page[Artifact]:
+        """See Runs."""
+        return await self._store.artifacts.page(wanted, limit=limit, before=None if cursor is None else int(cursor))
+
+    async def artifact(self, wanted: str) -> Artifact:
+        """See Runs."""
+        return await self._store.artifacts.artifact(wanted)
+
+    async def delete_artifact(self, artifact: Artifact) -> None:
+        """See Runs."""
+        await self._journal.append([artifact_deleted(artifact, self._clock.now_us())])
 
     async def place(self, text: str) -> Cursor:
         """See Runs."""

@@ -7,7 +7,9 @@ from typing import Protocol
 from segue.cli.near_runs import NearRuns
 from segue.cli.session import configured, opened
 from segue.records import FlowRun, LogLine, TaskRun
+from segue.records.artifacts import Artifact
 from segue.store import FlowRunFilter, Page, TaskRunFilter
+from segue.store.artifacts import ArtifactFilter
 from segue_events import Cursor, Event, Filter
 
 __all__ = ("Runs", "open_runs")
@@ -52,6 +54,18 @@ class Runs(Protocol):
 
     async def why_waiting(self, run: FlowRun) -> str:
         """Say in a sentence why a run has not begun; "" for one that is not waiting."""
+        ...
+
+    async def artifacts(self, wanted: ArtifactFilter, limit: int, cursor: str | None = None) -> Page[Artifact]:
+        """Return up to `limit` artifacts, the latest first; `cursor` is the `next` of a page."""
+        ...
+
+    async def artifact(self, wanted: str) -> Artifact:
+        """Return the artifact of an id, or the latest of a key."""
+        ...
+
+    async def delete_artifact(self, artifact: Artifact) -> None:
+        """Delete an artifact."""
         ...
 
     async def place(self, text: str) -> Cursor:

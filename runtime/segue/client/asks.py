@@ -6,9 +6,11 @@ from typing import Any, Generic, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
 from segue.api import types
+from segue.api.artifacts import ArtifactBody
 from segue.api.engine import CacheEntryBody, EventIn, EventsIn
 
 __all__ = (
+    "ArtifactQuery",
     "Ask",
     "EventQuery",
     "FlowRunQuery",
@@ -90,6 +92,16 @@ class LogQuery(_Paged, total=False):
     order: str
 
 
+class ArtifactQuery(_Paged, total=False):
+    """Which artifacts: those that fit every field; `latest` is the last of each key, `flow_run` a whole id."""
+
+    key: str
+    type: Items
+    flow_run: str
+    search: str
+    latest: bool
+
+
 def _read(path: str, answer: Any, query: Any = None) -> Ask[Any]:
     return Ask(method="GET", path=path, answer=answer, query=dict(query or {}))
 
@@ -169,6 +181,24 @@ def cancel(flow_run: str, reason: str) -> Ask[types.RequestTaken]:
 def delete(flow_run: str) -> Ask[None]:
     """Delete a flow run."""
     return Ask(method="DELETE", path=f"/flow-runs/{one(flow_run)}", answer=None)
+
+
+# --- artifacts ---
+
+
+def artifacts(query: ArtifactQuery) -> Ask[types.Page[ArtifactBody]]:
+    """Artifacts."""
+    return _read("/artifacts", types.Page[ArtifactBody], query)
+
+
+def artifact(wanted: str) -> Ask[ArtifactBody]:
+    """An artifact, by its id, or the latest of a key."""
+    return _read(f"/artifacts/{one(wanted)}", ArtifactBody)
+
+
+def delete_artifact(artifact: str) -> Ask[None]:
+    """Delete an artifact."""
+    return Ask(method="DELETE", path=f"/artifacts/{one(artifact)}", answer=None)
 
 
 # --- events ---

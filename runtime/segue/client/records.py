@@ -6,12 +6,14 @@ from typing import Any
 import msgspec
 
 from segue.api import types
+from segue.api.artifacts import ArtifactBody
 from segue.api.types import microseconds_in
 from segue.records import FlowRun, LogLine, TaskRun
+from segue.records.artifacts import Artifact
 from segue.states import State
 from segue_events import Event
 
-__all__ = ("event_in", "flow_run_in", "log_line_in", "task_run_in")
+__all__ = ("artifact_in", "event_in", "flow_run_in", "log_line_in", "task_run_in")
 
 
 def flow_run_in(told: types.FlowRunItem) -> FlowRun:
@@ -59,6 +61,21 @@ def log_line_in(told: types.LogLineBody) -> LogLine:
         message=told.message,
         flow_run_id=told.flow_run_id or "",
         task_run_id=told.task_run_id or "",
+    )
+
+
+def artifact_in(told: ArtifactBody) -> Artifact:
+    """Return the artifact that a server tells of."""
+    return Artifact(
+        id=told.id,
+        type=told.type,
+        data=told.data,
+        key=told.key or "",
+        description=told.description,
+        flow_run_id=told.flow_run_id or "",
+        task_run_id=told.task_run_id or "",
+        created=microseconds_in(told.created),
+        updated=microseconds_in(told.updated),
     )
 
 
