@@ -138,13 +138,14 @@ def test_columns_of_several_lengths_are_no_table(harness: Harness) -> None:
 async def test_progress_moves_on_within_its_bounds(journal: SqliteJournal) -> None:
     @flow
     async def main() -> None:
-        known = await create_progress_artifact(-5, key="rows")
+        known = await create_progress_artifact(-5, key="rows", description="of all")
         update_progress_artifact(known, 250)
 
     await main()
 
     [found] = await left(journal)
     assert (found.type, found.data) == ("progress", 100.0)
+    assert (found.key, found.description) == ("rows", "of all")
     assert found.created <= found.updated
 
 

@@ -2,12 +2,14 @@
 
 from typing import Any, NamedTuple
 
+import msgspec
+
 from segue.artifact_events import ARTIFACT_CREATED, ARTIFACT_UPDATED, artifact_of
 from segue.exceptions import UnknownArtifact
 from segue.records.artifacts import Artifact
 from segue.store.filters import Conditions, Page
 from segue.store.source import Source, events_at
-from segue_events import Filter
+from segue_events import Event, Filter
 from segue_events.ids import id_at_rest
 
 __all__ = ("ArtifactFilter", "Artifacts")
@@ -49,7 +51,7 @@ class Artifacts:
         if before is not None:
             where.add("first < ?", before)
         rows = await self._source.query(
-            f"SELECT first, last, created FROM artifact {where.sql} ORDER BY first DESC LIMIT ?",
+            f"SELECT first, last, created, key FROM artifact {where.sql} ORDER BY first DESC LIMIT ?",
             (*where.params, limit + 1),
         )
         return Page(await self._told(rows[:limit]), str(rows[limit - 1][0]) if len(rows) > limit else None)
@@ -58,7 +60,8 @@ class Artifacts:
         """Return the artifact of this id, or the latest of this key; raises UnknownArtifact."""
         for condition, value in (("id = ?", id_at_rest(wanted)), ("key = ?", wanted)):
             rows = await self._source.query(
-                f"SELECT first, last, created FROM artifact WHERE {condition} ORDER BY first DESC LIMIT 1", (value,)
+                f"SELECT first, last, created, key FROM artifact WHERE {condition} ORDER BY first DESC LIMIT 1",
+                (value,),
             )
             if found := await self._told(rows):
                 return found[0]
@@ -66,6 +69,21 @@ class Artifacts:
 
     async def _told(self, rows: list[tuple[Any, ...]]) -> list[Artifact]:
         """Read what rows point to; not what retention has deleted."""
-        last = sorted(last for _, last, _ in rows)
-        events = {event.seq: event for event in await events_at(self._source, last, _TOLD)}
-        return [artifact_of(events[last], created) for _, last, created in rows if last in events]
+        seqs = sorted({seq for first, last, *_ in rows for seq in (first, last)})
+        events = {event.seq: event for event in await events_at(self._source, seqs, _TOLD)}
+        return [
+            _whole(artifact_of(events[last], created), key, events.get(first))
+            for first, last, created, key in rows
+            if last in events
+        ]
+
+
+def _whole(told: Artifact, key: str, first: Event | None) -> Artifact:
+    """Return an artifact with what only the event that created it tells: whoever updates it need not know."""
+    begun = {} if first is None else first.payload
+    return msgspec.structs.replace(
+        told,
+        key=key,
+        description=told.description or begun.get("description", ""),
+        task_run_id=begun.get("task", told.task_run_id),
+    )
