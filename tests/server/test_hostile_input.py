@@ -174,19 +174,17 @@ async def test_of_a_key_that_comes_twice_the_last_one_counts(target: Target) -> 
     assert await kept(target) == '{"x":2}'
 
 
-async def test_a_payload_of_many_keys_is_one_like_any_other_up_to_a_mebibyte(target: Target) -> None:
+async def test_half_a_million_keys_are_a_payload_like_any_other(target: Target) -> None:
     def keys(count: int) -> str:
         return "{" + ",".join(f'"{n:x}":0' for n in range(count)) + "}"
 
     def event(count: int) -> bytes:
         return f'{{"events":[{{"kind":"a.b","payload":{keys(count)}}}]}}'.encode()
 
-    taken = await post(target, "/api/events/in", event(100_000))
-    too_long = await post(target, "/api/events/in", event(500_000))
+    taken = await post(target, "/api/events/in", event(500_000))
     refused = [await post(target, path, keys(count).encode()) for path, count in ELSEWHERE]
 
-    assert (taken.status, too_long.status) == (200, 413)
-    assert "an event may have 1,048,576 at most" in too_long.problem["detail"]
+    assert taken.status == 200
     assert [answer.status for answer in refused] == [422, 422, 413]
 
 

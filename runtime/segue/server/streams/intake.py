@@ -12,15 +12,12 @@ from starlette.requests import Request
 
 from segue.api.engine import MAX_EVENTS, EventIn, EventsIn
 from segue.api.types import microseconds_in
-from segue.server.problems import Problem, wrong
+from segue.server.problems import wrong
 from segue.server.queries import decoded, json_of
 from segue_events import Bus, Event, PayloadError
 from segue_events.event import seal
 
-__all__ = ("MAX_EVENT", "Given", "publish", "read")
-
-MAX_EVENT = 1024 * 1024
-"""How many bytes an event may have: no longer one fits into a message of the stream either."""
+__all__ = ("Given", "publish", "read")
 
 # What is read or taken before others have their turn, in bytes.
 _STEP = 64 * 1024
@@ -51,8 +48,6 @@ async def read(request: Request) -> list[Given]:
     taken = 0
     for index, raw in enumerate(decoded(content, _Envelope).events):
         size = len(bytes(raw))
-        if size > MAX_EVENT:
-            raise Problem(413, f"body.events[{index}] has {size:,} bytes; an event may have {MAX_EVENT:,} at most.")
         given.append(Given(index, _event(index, decoded(raw, EventIn, f"body.events[{index}]")), size))
         taken += size
         if taken >= _STEP:
