@@ -16,11 +16,9 @@ from segue.flows import Flow
 from segue.futures import running_loop
 from segue.host import close_hosts
 from segue.records.work import Deployment
-from segue.services.scheduled_here import scheduled_here
 from segue.settings import Settings, get_current_settings
 from segue.work.session import open_work
 from segue.workers.starting import Wanted, start_worker
-from segue_events import SystemClock
 
 __all__ = ("adeploy", "aserve", "deploy", "deploy_flow", "serve", "serve_flow")
 
@@ -74,8 +72,7 @@ async def aserve(
         sys.stderr.write(_welcome(saved))
     try:
         name = os.path.basename(sys.argv[0]) or "serve"
-        async with scheduled_here(settings, SystemClock()):
-            await start_worker(settings, Wanted(pool="", queues=tuple(one.id for one in saved), name=name, limit=limit))
+        await start_worker(settings, Wanted(pool="", queues=tuple(one.id for one in saved), name=name, limit=limit))
     finally:
         if pause_on_shutdown:
             with anyio.CancelScope(shield=True):

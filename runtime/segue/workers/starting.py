@@ -18,8 +18,8 @@ from segue.far.link import Link, current_link
 from segue.names import slug
 from segue.records.work import WorkerInfo
 from segue.services.lost_workers import LostWorkers
-from segue.services.scheduler import Scheduler
-from segue.services.service import Service, attend
+from segue.services.scheduled_here import scheduled_here
+from segue.services.service import attend
 from segue.settings import Settings
 from segue.version import __version__
 from segue.work.local import LocalWork
@@ -87,10 +87,13 @@ async def _work_with_services(settings: Settings) -> AsyncGenerator[Work]:
         async with open_work(settings, clock) as work:
             yield work
         return
-    async with open_journal(settings, clock) as (journal, bus), anyio.create_task_group() as group:
+    async with (
+        open_journal(settings, clock) as (journal, bus),
+        scheduled_here(settings, clock),
+        anyio.create_task_group() as group,
+    ):
         work = LocalWork(journal, bus, clock)
-        services: list[Service] = [Scheduler(work, journal, bus, clock), LostWorkers(work)]
-        group.start_soon(attend, services, clock, _told)
+        group.start_soon(attend, [LostWorkers(work)], clock, _told)
         yield work
         group.cancel_scope.cancel()
 
