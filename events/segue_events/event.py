@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -129,7 +129,7 @@ def _is_finite(payload: dict[str, Any]) -> bool:
     left: list[Any] = [payload]
     while left:
         value = left.pop()
-        kind: object = type(value)
+        kind = cast("type[object]", type(value))
         if kind is float:
             if not math.isfinite(value):
                 return False
