@@ -21,6 +21,7 @@ export const PLACES: Place[] = [
   place("deployments", "Deployments", "rocket", "d"),
   place("work-pools", "Work pools", "pools", "p"),
   place("limits", "Limits", "limits", "l"),
+  place("artifacts", "Artifacts", "artifacts", "a"),
   place("events", "Events", "events", "e"),
   place("notifications", "Notifications", "bell", "n"),
   place("settings", "Settings", "settings", "s"),

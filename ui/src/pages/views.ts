@@ -13,13 +13,15 @@ const VIEWS: Record<string, () => Promise<{ default: Component }>> = {
   "work-pools": () => import("./WorkPools.svelte"),
   "work-pool": () => import("./WorkPool.svelte"),
   limits: () => import("./Limits.svelte"),
+  artifacts: () => import("./Artifacts.svelte"),
+  artifact: () => import("./Artifact.svelte"),
   events: () => import("./Events.svelte"),
   notifications: () => import("./Notifications.svelte"),
   settings: () => import("./Settings.svelte"),
 };
 
 // Of these there is a view of all, and one of each.
-const SINGLE = new Set(["runs", "flows", "deployments", "work-pools"]);
+const SINGLE = new Set(["runs", "flows", "deployments", "work-pools", "artifacts"]);
 
 export async function view(path: readonly string[]): Promise<Component> {
   const load = VIEWS[name(path)] ?? (() => import("./Lost.svelte"));
