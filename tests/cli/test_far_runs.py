@@ -182,6 +182,6 @@ async def test_deployments_pools_and_limits_are_the_servers(server: Server, segu
 
     assert [asked.code, retried.code, limited.code] == [0, 0, 0]
     assert (listed[0]["name"], waiting["waiting_for"]) == ("first", asked.out.splitlines()[-1])
-    assert (unknown.code, unknown.err.startswith("Error: There is no deployment 'weekly'.")) == (3, True)
+    assert (unknown.code, unknown.err.startswith("Error: There is no deployment 'weekly'.")) == (1, True)
     assert (await work.deployment("daily-run")).id == saved.id
     assert [limit.slots for limit in await work.limits()] == [2]

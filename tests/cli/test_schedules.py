@@ -109,7 +109,7 @@ def test_a_schedule_that_is_not_there_is_named_with_those_that_are(segue: Comman
     missing = segue("deployment", "schedule", "delete", "taxi", "c")
     unsaid = segue("deployment", "schedule", "pause", "taxi")
 
-    assert (missing.code, "There is no schedule 'c'; there is 'a', 'b'." in missing.err) == (3, True)
+    assert (missing.code, "There is no schedule 'c'; there is 'a', 'b'." in missing.err) == (1, True)
     assert (unsaid.code, "Say which schedule; there is 'a', 'b'." in unsaid.err) == (2, True)
 
 

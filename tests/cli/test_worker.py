@@ -40,7 +40,7 @@ def test_a_worker_of_an_unknown_type_is_refused(capsys) -> None:
 
 def test_a_worker_that_is_not_there_is_not_found(capsys) -> None:
     """And who lists them is named."""
-    assert main(["worker", "inspect", "nobody"]) == 3
+    assert main(["worker", "inspect", "nobody"]) == 1
     assert "no worker 'nobody'" in capsys.readouterr().err
 
 

@@ -24,9 +24,9 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.OK: "done",
-    ExitCode.RUN_FAILED: "the run failed, the script did, or a target refused a message",
+    ExitCode.RUN_FAILED: "a run, script or message failed; no such deployment, pool or limit",
     ExitCode.USAGE: "an argument or option is wrong",
-    ExitCode.NOT_FOUND: "no such file, flow, run, deployment, pool, limit, profile, target, rule",
+    ExitCode.NOT_FOUND: "no such file, flow, run, profile, target, rule",
     ExitCode.UNAUTHORIZED: "the server does not let you in",
     ExitCode.UNREACHABLE: "the server cannot be reached",
     ExitCode.BUG: "segue itself has a bug",

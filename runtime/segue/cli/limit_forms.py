@@ -21,7 +21,7 @@ def the_limit(limits: Sequence[Limit], name: str, *, tag: bool) -> Limit:
     if name in known:
         return known[name]
     what = f"The tag '{name}' has no limit." if tag else f"There is no limit '{name}'."
-    raise CommandFailed(f"{what}{did_you_mean(name, known)}", ExitCode.NOT_FOUND)
+    raise CommandFailed(f"{what}{did_you_mean(name, known)}", ExitCode.RUN_FAILED)
 
 
 def limit_json(limit: Limit, leases: Sequence[Lease]) -> dict[str, Any]:

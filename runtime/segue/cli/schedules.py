@@ -177,7 +177,7 @@ def _chosen(schedules: Sequence[Schedule], schedule_id: str | None) -> Schedule:
     there = ", ".join(f"'{one.id}'" for one in schedules) or "none"
     if schedule_id is None:
         raise Usage(f"Say which schedule; there is {there}.")
-    raise CommandFailed(f"There is no schedule '{schedule_id}'; there is {there}.", ExitCode.NOT_FOUND)
+    raise CommandFailed(f"There is no schedule '{schedule_id}'; there is {there}.", ExitCode.RUN_FAILED)
 
 
 def _instant(text: str, option: str, timezone: str) -> int:

@@ -154,7 +154,7 @@ def _queue(pool: WorkPool, name: str) -> WorkQueue:
     names = [queue.name for queue in pool.queues]
     raise CommandFailed(
         f"Work pool '{pool.name}' has no queue '{name}'.{did_you_mean(name, names)} There are: {', '.join(names)}.",
-        ExitCode.NOT_FOUND,
+        ExitCode.RUN_FAILED,
     )
 
 

@@ -112,7 +112,7 @@ async def inspect(
     if found is None:
         hint = did_you_mean(worker, [one.name for one in workers])
         raise CommandFailed(
-            f"There is no worker '{worker}'.{hint} `segue worker ls` lists the workers.", ExitCode.NOT_FOUND
+            f"There is no worker '{worker}'.{hint} `segue worker ls` lists the workers.", ExitCode.RUN_FAILED
         )
     if output == "json":
         say_json(msgspec.structs.asdict(found))
