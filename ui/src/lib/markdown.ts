@@ -297,26 +297,30 @@ class InlineReader {
 
   #link(): void {
     const at = this.#open.findLastIndex((open) => open.mark.endsWith("["));
-    const given = at < 0 ? null : this.#target();
-    // Without what some write behind it: a title between quotes.
-    const href = given === null ? null : safe(given.trim().split(/\s/, 1)[0]!);
+    const target = at < 0 ? null : this.#target();
+    const href = target === null ? null : safe(target.href);
     if (at >= 0) while (this.#open.length > at + 1) this.#giveUp();
-    if (given === null || href === null) {
+    if (target === null || href === null) {
       if (at >= 0) this.#giveUp();
       this.#plain(1);
       return;
     }
     const { from } = this.#open.pop()!;
     this.#pieces.push({ kind: "link", href, inside: this.#pieces.splice(from) });
-    this.#at += given.length + 3;
+    this.#at += target.length + 3;
   }
 
-  // What stands between the round brackets behind a square one, null if there are none.
-  #target(): string | null {
+  // The address between the round brackets behind a square one, and how long all between them is; null without them.
+  #target(): { href: string; length: number } | null {
     if (this.text[this.#at + 1] !== "(") return null;
     const within = this.text.slice(this.#at + 2, this.#at + LONGEST_LINK);
-    const end = within.indexOf(")");
-    return end < 0 ? null : within.slice(0, end);
+    // Between "<" and ">", an address may have round brackets and blanks of its own.
+    const close = within.startsWith("<") ? within.indexOf(">") : -1;
+    const length = within.indexOf(")", Math.max(close, 0));
+    if (length < 0) return null;
+    // Else without what some write behind it: a title between quotes.
+    const href = close < 0 ? within.slice(0, length).trim().split(/\s/, 1)[0]! : within.slice(1, close);
+    return { href, length };
   }
 
   #emphasis(character: string): void {
