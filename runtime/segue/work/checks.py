@@ -57,11 +57,18 @@ def check_limit(limit: Limit) -> None:
 
 
 def concurrency_key(deployment: Deployment, parameters: Mapping[str, Any]) -> str:
-    """Return the key that a run with these parameters counts for; raises InvalidRun where there is none."""
+    """Return the key that a run with these parameters counts for; raises InvalidRun where there is none.
+
+    A parameter that is not given counts with the default that the schema says.
+    """
     if not deployment.concurrency_key:
         return ""
+    known: Mapping[str, Any] = deployment.parameter_schema.get("properties", {})
+    defaults: dict[str, Any] = {
+        name: told["default"] for name, told in known.items() if isinstance(told, dict) and "default" in told
+    }
     try:
-        return run_name(deployment.concurrency_key, parameters, "concurrency_key")
+        return run_name(deployment.concurrency_key, {**defaults, **parameters}, "concurrency_key")
     except InvalidNameError as error:
         raise InvalidRun(f"The concurrency key of deployment '{deployment.full_name}' fails. {error}") from None
 
