@@ -474,6 +474,20 @@ async def test_each_concurrency_key_is_bounded_by_itself(place: Place) -> None:
         await place.run(deployment)
 
 
+async def test_a_concurrency_key_sees_the_defaults_of_parameters(place: Place) -> None:
+    await place.pool()
+    schema = {"properties": {"airline": {"default": "AA"}, "day": {"type": "integer"}}}
+    deployment = await place.deployment(concurrency_limit=1, concurrency_key="{airline}", parameter_schema=schema)
+    for parameters in ({}, {"airline": "AA"}, {"airline": "UA"}):
+        await place.run(deployment, parameters=parameters)
+    worker = await place.worker()
+
+    assert [claim.parameters for claim in await place.work.claim(worker.id, 9)] == [{}, {"airline": "UA"}]
+    without = await place.deployment("each", concurrency_limit=1, concurrency_key="{day}", parameter_schema=schema)
+    with pytest.raises(InvalidRun, match="day"):
+        await place.run(without)
+
+
 async def test_runs_that_are_too_many_are_cancelled_where_the_deployment_wants_it(place: Place) -> None:
     await place.pool()
     deployment = await place.deployment(concurrency_limit=1, collision="cancel-new")
@@ -488,13 +502,32 @@ async def test_runs_that_are_too_many_are_cancelled_where_the_deployment_wants_i
     )
 
 
-async def test_what_is_paused_gives_no_runs(place: Place) -> None:
+async def test_a_deployment_that_is_paused_gives_the_runs_that_a_person_asks_for_only(place: Place) -> None:
     await place.pool()
-    deployment, worker = await place.deployment(paused=True), await place.worker()
+    often = Schedule(id="often", interval=600)
+    deployment, worker = await place.deployment(schedules=(often,)), await place.worker()
+    of_schedule = {"schedule_id": "often", "due": place.clock.now_us()}
+    scheduled = await place.run(deployment, **of_schedule)
+    [claim] = await place.work.claim(worker.id, 9)
+    await place.says(claim, states.Pending(), states.Running(), states.Failed(message="no disk"))
+    await place.deployment(schedules=(often,), paused=True)
+    held = await place.run(deployment, **of_schedule, key="another")
+    asked_for = [
+        await place.run(deployment),
+        await place.run(deployment, **of_schedule, key="backfilled", tags=("backfill",)),
+        await place.work.retry_run(scheduled.id),
+    ]
+
+    assert {claim.run_id for claim in await place.work.claim(worker.id, 9)} == {run.id for run in asked_for}
+    resumed = await place.meanwhile(place.work.claim(worker.id, 9, wait=9), lambda: place.deployment(paused=False))
+    assert [claim.run_id for claim in resumed] == [held.id]
+
+
+async def test_a_pool_or_a_queue_that_is_paused_gives_no_runs(place: Place) -> None:
+    await place.pool()
+    deployment, worker = await place.deployment(), await place.worker()
     await place.run(deployment)
 
-    assert await place.work.claim(worker.id, 1) == []
-    await place.deployment()
     await place.pool(paused=True)
     assert await place.work.claim(worker.id, 1) == []
     await place.pool(queues=(WorkQueue(paused=True),))

@@ -92,11 +92,15 @@ async def test_its_time_has_not_come(yard: Yard) -> None:
 
 async def test_something_is_paused(yard: Yard) -> None:
     await yard.worker()
-    run = await yard.run(await yard.deploy(paused=True))
+    deployment = await yard.deploy(paused=True)
+    run = await yard.run(deployment, schedule_id="often", due=yard.clock.now_us())
 
     assert await yard.work.why_waiting(run) == (
-        "Deployment 'etl/daily' is paused; `segue deployment resume 'etl/daily'` lets its runs go."
+        "Deployment 'etl/daily' is paused, and the runs of its schedules wait; `segue deployment resume 'etl/daily'` "
+        "lets them go."
     )
+    asked_for = await yard.run(deployment, schedule_id="often", due=yard.clock.now_us() - SECOND, tags=("backfill",))
+    assert await yard.work.why_waiting(asked_for) == "A worker is about to take it."
     await yard.deploy()
     await yard.pool(paused=True)
     assert await yard.work.why_waiting(run) == (

@@ -53,7 +53,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `entrypoint` is as `load_flow` takes it, seen from `path`, or from where `pull_steps` end. Without a `pool` it is
     run by the process that serves it. `parameter_schema` is the JSON schema of its parameters, checked unless
     `enforce_parameter_schema` is off. `concurrency_limit` bounds its runs at a time; with `concurrency_key`, a template
-    over the parameters such as "{customer}", the runs of each key. `job_variables` override the pool's.
+    over the parameters such as "{customer}", the runs of each key. `job_variables` override the pool's. While it is
+    `paused`, its schedules rest: what they had made waits, and what somebody asks for is begun.
     """
 
     id: str

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from segue.records.work import LEASE_SECONDS, Deployment, WorkerInfo, WorkItem, WorkPool, WorkQueue
+from segue.scheduling.requests import BACKFILL
 from segue.states import instant
 from segue.work.ground import Ground
 from segue.work.store import Going, Standing
@@ -18,6 +19,7 @@ class Facts(NamedTuple):
     """What a reason follows from: the run, where it waits, who works there, what goes there, and who is before it."""
 
     standing: Standing
+    tags: Sequence[str]
     deployment: Deployment | None
     pool: WorkPool | None
     workers: Sequence[WorkerInfo]
@@ -43,6 +45,7 @@ class Reasons:
         return reason(
             Facts(
                 standing=standing,
+                tags=run.tags,
                 deployment=await ground.store.deployment(item.deployment_id),
                 pool=await ground.store.pool(item.pool) if item.pool else None,
                 workers=await ground.store.workers(since=now - _LEASE, living=True),
@@ -89,9 +92,13 @@ def _due(facts: Facts) -> str:
 
 def _paused(facts: Facts) -> str:
     deployment, pool, queue = facts.deployment, facts.pool, _queue_of(facts)
-    if deployment is not None and deployment.paused:
+    of_schedule = facts.standing.item.schedule_id and BACKFILL not in facts.tags
+    if deployment is not None and deployment.paused and of_schedule:
         name = deployment.full_name
-        return f"Deployment '{name}' is paused; `segue deployment resume '{name}'` lets its runs go."
+        return (
+            f"Deployment '{name}' is paused, and the runs of its schedules wait; `segue deployment resume '{name}'` "
+            "lets them go."
+        )
     if pool is not None and pool.paused:
         return f"Work pool '{pool.name}' is paused; `segue work-pool resume '{pool.name}'` lets its runs go."
     if pool is not None and queue is not None and queue.paused:

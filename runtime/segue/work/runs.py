@@ -102,9 +102,8 @@ class Runs:
                     f"Flow run '{run.name}' belongs to no deployment that is there; run its flow again instead."
                 )
             now = ground.clock.now_us()
-            request = RunRequest(
-                deployment_id=deployment.id, schedule_id=item.schedule_id, priority=item.priority, due=now
-            )
+            # Of no schedule: whoever asks now is not held back with it, when its deployment is paused.
+            request = RunRequest(deployment_id=deployment.id, priority=item.priority, due=now)
             again = _in_line(run.id, deployment, request, run.parameters, now)
             variables = await ground.store.variables(run.id)
             await ground.commit([run_scheduled(run, again, now, job_variables=variables, again=AGAIN)])

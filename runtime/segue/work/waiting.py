@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from segue.records.work import WorkerInfo, WorkPool, WorkQueue
+from segue.scheduling.requests import BACKFILL
 from segue.store.source import Source
 from segue.work.claims import Candidate, Held, Place, Slot
 from segue.work.store import pool_in, worker_in
@@ -14,10 +15,13 @@ __all__ = ("Desk", "WaitingRuns")
 # More would be a longer list than the statement takes; whoever is not found now is at the next look.
 _MOST_FULL = 5_000
 
-_CANDIDATES = """
+# A deployment that is paused holds back the runs that its schedules made, and none that a person asked for.
+_CANDIDATES = f"""
 SELECT i.run, i.deployment, i.key, i.epoch, d.concurrency, d.collision = 'cancel-new'
 FROM work_item AS i INDEXED BY work_item_waiting JOIN deployment AS d ON d.id = i.deployment
-WHERE i.done = 0 AND i.worker = '' AND i.pool = ? AND i.queue = ? AND i.due <= ? AND i.stop = 0 AND NOT d.paused"""
+WHERE i.done = 0 AND i.worker = '' AND i.pool = ? AND i.queue = ? AND i.due <= ? AND i.stop = 0
+AND (NOT d.paused OR i.schedule = '' OR EXISTS (
+    SELECT 1 FROM flow_run AS r, json_each(r.tags) AS tag WHERE r.id = i.run AND tag.value = '{BACKFILL}'))"""
 
 
 class Desk(NamedTuple):
