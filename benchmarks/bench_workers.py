@@ -1,4 +1,5 @@
-"""How soon a run begins that was asked for, in a fresh process and forked; and what a worker costs while it waits."""
+"""How soon a run begins that was asked for, in a fresh process, as a deployment's first, and as a further one; and what
+a worker costs while it waits."""
 
 import argparse
 import asyncio
@@ -37,7 +38,7 @@ async def begun(work: LocalWork, bus: Bus, deployment: Deployment) -> float:
 
 
 async def measure(home: Path, worker: int, runs: int) -> dict[str, float]:
-    """Ask for runs one after the other, of a worker in a process of its own: first cold, then warm."""
+    """Ask for runs one after the other, of a worker in a process of its own: cold and first in turns, then warm."""
     settings = Settings(home=home)
     await asyncio.sleep(5)  # it has made its first steps, and has nothing to do
     before = used(worker)
@@ -48,13 +49,21 @@ async def measure(home: Path, worker: int, runs: int) -> dict[str, float]:
         known = {"flow_name": "hello", "entrypoint": "flows.py:hello", "path": str(home), "pool": "bench"}
         cold = await work.save_deployment(Deployment(id="", name="cold", job_variables={"warm": False}, **known))
         warm = await work.save_deployment(Deployment(id="", name="warm", **known))
-        colds = [await begun(work, bus, cold) for _ in range(runs)]
+        colds: list[float] = []
+        firsts: list[float] = []
+        for number in range(runs):
+            colds.append(await begun(work, bus, cold))
+            first = await work.save_deployment(Deployment(id="", name=f"first-{number}", **known))
+            firsts.append(await begun(work, bus, first))
+            await asyncio.sleep(1)  # what its further runs would be forked from is prepared
         await begun(work, bus, warm)
         await asyncio.sleep(3)  # what later runs are forked from is prepared
         warms = [await begun(work, bus, warm) for _ in range(runs)]
     return {
         "cold_p50_ms": statistics.median(colds) * 1e3,
         "cold_max_ms": max(colds) * 1e3,
+        "first_p50_ms": statistics.median(firsts) * 1e3,
+        "first_max_ms": max(firsts) * 1e3,
         "warm_p50_ms": statistics.median(warms) * 1e3,
         "warm_max_ms": max(warms) * 1e3,
         "idle_mib": after[1],
@@ -84,7 +93,8 @@ def main() -> None:
         worker.terminate()
         worker.communicate()
     report(
-        f"asked for to Running: cold {figures['cold_p50_ms']:.0f} ms, warm {figures['warm_p50_ms']:.0f} ms (p50); "
+        f"asked for to Running: cold {figures['cold_p50_ms']:.0f} ms, first {figures['first_p50_ms']:.0f} ms, "
+        f"warm {figures['warm_p50_ms']:.0f} ms (p50); "
         f"a worker that waits: {figures['idle_mib']:.0f} MiB, {figures['idle_cpu_percent']:.1f} % of a processor",
         {"benchmark": "workers", **figures},
     )

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from segue.records.work import Claim
-from segue.settings import load_settings
+from segue.settings import load_settings, profiles_path
 from segue.workers.launcher import Ending
 from segue.workers.output import MARK
 from segue.workers.process_launcher import ProcessLauncher, process_launcher
@@ -135,3 +135,69 @@ async def test_what_cannot_be_forked_is_started_cold(
 
     loaded, ran, _ = await result(again.run_id)
     assert loaded == ran
+
+
+LATE = """
+import os
+from segue import flow
+
+@flow
+def told(): return [os.getppid(), os.environ.get("TOLD"), os.getcwd()]
+"""
+
+
+async def test_a_first_run_is_forked_from_what_has_loaded_the_engine(
+    launcher: ProcessLauncher, claimed: Claimed, counting: Write, project: Path
+) -> None:
+    """It loads its flow by itself: from the folder of its deployment, as it is now."""
+    launcher.make_ready()
+    await launcher.prepared()
+    counting(LATE)
+    claim = claimed("told", job_variables=WARM)
+
+    with anyio.fail_after(60):
+        launched = await launcher.launch(claim, bytearray().extend)
+        ending = await launched.ended()
+    await launcher.close()
+
+    assert (ending.recorded, launched.forked) == (True, True)
+    assert await result(claim.run_id) == [launched.guardian, None, str(project)]
+    assert await states(claim.run_id) == ["pending", "running", "completed"]
+
+
+async def test_a_first_run_with_an_environment_of_its_own_is_started_cold(
+    launcher: ProcessLauncher, claimed: Claimed, counting: Write
+) -> None:
+    """What has loaded the engine has another one."""
+    launcher.make_ready()
+    await launcher.prepared()
+    counting(LATE)
+    claim = claimed("told", job_variables={"warm": True, "env": {"TOLD": "yes"}})
+
+    with anyio.fail_after(60):
+        launched = await launcher.launch(claim, bytearray().extend)
+        await launched.ended()
+    await launcher.close()
+
+    assert not launched.forked
+    assert (await result(claim.run_id))[1] == "yes"
+
+
+async def test_the_engine_is_loaded_anew_with_settings_that_have_changed(
+    launcher: ProcessLauncher, claimed: Claimed, counting: Write
+) -> None:
+    """The next run is started cold; the one after is forked from what knows them."""
+    launcher.make_ready()
+    await launcher.prepared()
+    (profiles := profiles_path(load_settings().settings)).parent.mkdir(exist_ok=True)
+    profiles.write_text('active = "here"\n\n[profiles.here]\n')
+
+    forked: list[bool] = []
+    for flow in ("tell", "later"):
+        launched = await launcher.launch(claimed(flow, job_variables=WARM), bytearray().extend)
+        await launched.ended()
+        await launcher.prepared()
+        forked.append(launched.forked)
+    await launcher.close()
+
+    assert forked == [False, True]

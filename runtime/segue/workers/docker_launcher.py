@@ -37,6 +37,9 @@ class DockerLauncher:
         self._api = api
         self._settings = settings
 
+    def make_ready(self) -> None:
+        """See Launcher."""
+
     async def launch(self, claim: Claim, output: Output) -> DockerRun:
         """See Launcher."""
         image = image_of(claim)

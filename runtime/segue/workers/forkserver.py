@@ -1,7 +1,8 @@
 """The fork server: a process that has loaded one deployment's flow, and becomes each of its runs by forking.
 
 Started by a worker: `python -m segue.workers.forkserver --socket FD`. The first message is a claim, by which it loads
-the flow; it answers "ready", or why it is not fit to be forked. Each later message brings four open files (the claim,
+the flow, or "engine": then it has loaded what any run needs and nobody's code, and each run loads its flow by itself.
+It answers "ready", or why it is not fit to be forked. Each later message brings four open files (the claim,
 and the guardian's ends of the pipes), for which it forks a guardian that forks the run, and answers with the guardian's
 pid; or with "stale", once what it has loaded has changed.
 
@@ -19,19 +20,21 @@ import socket
 import sys
 import sysconfig
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 from segue.exceptions import SegueError
 from segue.flows import Flow
+from segue.records.work import Claim
 from segue.settings import get_current_settings
 from segue.workers import child
 from segue.workers.guardian import guard
 
-__all__ = ("READY", "STALE", "main")
+__all__ = ("CLAIM", "ENGINE", "READY", "STALE", "main")
 
+CLAIM, ENGINE = b"claim", b"engine"
 READY, STALE = b"ready", b"stale"
 
 MAX_MESSAGE = 65_536
@@ -44,10 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with socket.socket(fileno=options.socket) as worker:
         worker.set_inheritable(False)
-        _, fds, _, _ = socket.recv_fds(worker, MAX_MESSAGE, 1)
-        if not fds:
+        asked, fds, _, _ = socket.recv_fds(worker, MAX_MESSAGE, 1)
+        if not asked:
             return 0
-        answer = _Prepared.of(fds[0])
+        answer = _Prepared.of(fds[0] if fds else None)
         if not isinstance(answer, _Prepared):
             worker.sendall(answer.encode()[:MAX_MESSAGE])
             return 0
@@ -55,19 +58,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return answer.serve(worker)
 
 
-class _Prepared:
-    """A flow that is loaded, with what it was loaded from."""
+_Load = Callable[[Claim], Flow[..., Any]]
+"""Gives a run its flow."""
 
-    def __init__(self, flow: Flow[..., Any]) -> None:
-        self._flow = flow
+
+class _Prepared:
+    """How runs come to their flow here, with what is loaded for them already."""
+
+    def __init__(self, load: _Load) -> None:
+        self._load = load
         self._loaded_from = _times()
 
     @classmethod
-    def of(cls, claim: int) -> _Prepared | str:
-        """Load the flow of the claim in this file; return why it cannot be forked, if it cannot."""
+    def of(cls, claim: int | None) -> _Prepared | str:
+        """Load the flow of the claim in this file, if there is one; return why it cannot be forked, if it cannot."""
         sockets = _sockets()
         try:
-            flow = child.load(child.read_claim(claim))
+            load = child.load if claim is None else _loaded(claim)
         except SegueError as error:
             return str(error)
         # What every run needs, and would import otherwise.
@@ -79,7 +86,7 @@ class _Prepared:
         # Nothing that is here by now is looked through again, which would copy its memory in every run.
         gc.collect()
         gc.freeze()
-        return cls(flow)
+        return cls(load)
 
     def serve(self, worker: socket.socket) -> int:
         """Fork for each message, until there are no more."""
@@ -94,28 +101,33 @@ class _Prepared:
             pid = os.fork()
             if pid == 0:
                 worker.close()
-                _guard(fds, self._flow)
+                _guard(fds, self._load)
             for fd in fds:
                 os.close(fd)
             worker.sendall(str(pid).encode())
 
 
-def _guard(fds: Sequence[int], flow: Flow[..., Any]) -> NoReturn:
+def _loaded(claim: int) -> _Load:
+    flow = child.load(child.read_claim(claim))
+    return lambda _: flow
+
+
+def _guard(fds: Sequence[int], load: _Load) -> NoReturn:
     """Be the guardian of a run, in a process of its own."""
     claim, control, report, output = fds
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    guard(control, report, lambda: _run(claim, report, output, flow))
+    guard(control, report, lambda: _run(claim, report, output, load))
     os._exit(0)
 
 
-def _run(claim: int, report: int, output: int, flow: Flow[..., Any]) -> NoReturn:
+def _run(claim: int, report: int, output: int, load: _Load) -> NoReturn:
     """Be the run."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for fd in (1, 2):
         os.dup2(output, fd)
     os.close(output)
     _draw_anew()
-    sys.exit(child.perform(child.read_claim(claim), child.Report(report), lambda _: flow))
+    sys.exit(child.perform(child.read_claim(claim), child.Report(report), load))
 
 
 def _draw_anew() -> None:

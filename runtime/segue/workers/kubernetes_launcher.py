@@ -37,6 +37,9 @@ class KubernetesLauncher:
         self._settings = settings
         self._clock = clock
 
+    def make_ready(self) -> None:
+        """See Launcher."""
+
     async def launch(self, claim: Claim, output: Output) -> KubernetesRun:
         """See Launcher."""
         namespace = str(claim.job_variables.get("namespace") or self._namespace)

@@ -55,6 +55,10 @@ class Launcher(Protocol):
 
     type: str
 
+    def make_ready(self) -> None:
+        """Begin to prepare what makes first runs start sooner, if there is such a thing; called once, before any."""
+        ...
+
     async def launch(self, claim: Claim, output: Output) -> Launched:
         """Start a run; raises LaunchFailed."""
         ...

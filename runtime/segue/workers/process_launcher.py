@@ -21,7 +21,15 @@ from segue.settings import Settings, profiles_path
 from segue.workers import guardian
 from segue.workers.launcher import Ending, LaunchFailed, Output, text_map
 from segue.workers.reasons import explained
-from segue.workers.templates import Template, Templates, version_key
+from segue.workers.templates import (
+    Start,
+    Template,
+    Templates,
+    engine_key,
+    engine_template,
+    flow_template,
+    version_key,
+)
 from segue_events import Clock, SystemClock
 
 __all__ = ("Ends", "GuardedRun", "ProcessLauncher", "claim_file", "environment", "process_launcher")
@@ -52,8 +60,8 @@ def claim_file(claim: Claim) -> Generator[int]:
 class ProcessLauncher:
     """See Launcher. Job variables: `env`, `working_dir`, `python`, `grace_seconds`, `pull_seconds`, `warm`.
 
-    The first run of a deployment's version is started cold; by then a process is prepared that has loaded its flow,
-    from which further ones are forked.
+    The first run of a deployment's version is forked from a process that has loaded the engine, where there is one
+    with its environment and its Python; by then another is prepared that has loaded its flow, for further ones.
     """
 
     type = "process"
@@ -63,56 +71,56 @@ class ProcessLauncher:
         self._clock = clock
         self._runs: set[GuardedRun] = set()
         self._templates = Templates(clock)
+        # Of what first runs are forked from; None before somebody wants that.
+        self._engine: bytes | None = None
+
+    def make_ready(self) -> None:
+        """See Launcher."""
+        environ = environment({})
+        key = engine_key(sys.executable, environ, self._profiles)
+        if self._engine is not None and key != self._engine:
+            self._templates.drop(self._engine)
+        self._engine = key
+        if self._templates.wants(key):
+            template = engine_template(self._clock)
+            self._templates.add(key, template)
+            self._templates.later(template.prepare(_starter(sys.executable, environ)))
 
     async def launch(self, claim: Claim, output: Output) -> GuardedRun:
         """See Launcher."""
         environ, python = environment(claim.job_variables), _python(claim.job_variables)
         run = GuardedRun(output, self._runs.discard)
         with claim_file(claim) as file, run.handed_over() as ends:
-            key = version_key(claim, environ, self._profiles) if claim.job_variables.get("warm", True) else None
-            pid = await self._forked(key, [file, *ends])
+            warm = claim.job_variables.get("warm", True)
+            key = version_key(claim, environ, self._profiles)
+            keys = [key, engine_key(python, environ, self._profiles)] if warm else []
+            pid = await self._forked(keys, [file, *ends])
+            run.forked = pid != 0
             collect: Callable[[], object] = int
             if not pid:
                 process = _start(python, environ, file, ends)
                 pid, collect = process.pid, process.wait
         self._runs.add(run)
         run.watch(pid, collect)
-        if key is not None and self._templates.wants(key):
-            template = Template(claim, self._clock)
+        if self._engine is not None:
+            # What is installed, or set in the profiles, may have changed.
+            self.make_ready()
+        if warm and self._templates.wants(key):
+            template = flow_template(claim, self._clock)
             self._templates.add(key, template)
-            self._templates.later(self._prepare(template, claim, run, python, environ))
+            self._templates.later(_prepare(template, claim, run, _starter(python, environ)))
         return run
 
-    async def _forked(self, key: bytes | None, files: list[int]) -> int:
-        template = None if key is None else self._templates.ready_for(key)
-        if key is None or template is None:
-            return 0
-        pid = await template.fork(files)
-        if not pid:
+    async def _forked(self, keys: list[bytes], files: list[int]) -> int:
+        """Fork a run from the first template of these that can be forked; return the guardian's pid, 0 for none."""
+        for key in keys:
+            template = self._templates.ready_for(key)
+            if template is None:
+                continue
+            if pid := await template.fork(files):
+                return pid
             self._templates.drop(key)
-        return pid
-
-    async def _prepare(
-        self, template: Template, claim: Claim, first: GuardedRun, python: str, environ: dict[str, str]
-    ) -> None:
-        """Prepare for further runs once the first has loaded its flow, which takes the same time."""
-        if not await first.begun():
-            await template.close()
-            return
-
-        def start(arguments: list[str], inherited: int) -> subprocess.Popen[bytes]:
-            return subprocess.Popen(
-                [python, "-P", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=environ,
-                pass_fds=(inherited,),
-                start_new_session=True,
-            )
-
-        with claim_file(claim) as file:
-            await template.prepare(start, file)
+        return 0
 
     async def prepared(self) -> None:
         """Wait until what is being prepared for further runs is there."""
@@ -132,6 +140,32 @@ class ProcessLauncher:
 def process_launcher(settings: Settings) -> ProcessLauncher:
     """Return a launcher of processes."""
     return ProcessLauncher(profiles_path(settings), SystemClock())
+
+
+async def _prepare(template: Template, claim: Claim, first: GuardedRun, start: Start) -> None:
+    """Prepare for further runs once the first has loaded its flow, which takes the same time."""
+    if not await first.begun():
+        await template.close()
+        return
+    with claim_file(claim) as file:
+        await template.prepare(start, file)
+
+
+def _starter(python: str, environ: dict[str, str]) -> Start:
+    """Return what starts fork servers with this Python, in this environment."""
+
+    def start(arguments: list[str], inherited: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [python, "-P", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environ,
+            pass_fds=(inherited,),
+            start_new_session=True,
+        )
+
+    return start
 
 
 def _start(python: str, environ: dict[str, str], claim: int, ends: Ends) -> subprocess.Popen[bytes]:
@@ -172,6 +206,7 @@ class GuardedRun:
         self._over = over
         self._words: dict[str, Any] = {}
         self.guardian = 0
+        self.forked = False
         self._ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._begun = asyncio.Event()
         control, self._control = os.pipe()

@@ -1,4 +1,7 @@
-"""Templates: the fork servers of a worker, one for each version of a deployment that is run again and again."""
+"""Templates: the fork servers of a worker, one for each version of a deployment that is run again and again.
+
+And one that has loaded the engine only, from which the first run of any is forked.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import math
 import socket
 import subprocess
 from collections.abc import Callable, Mapping
@@ -15,11 +19,11 @@ from typing import Any
 import msgspec
 
 from segue.records.work import Claim
-from segue.workers.forkserver import MAX_MESSAGE, READY
+from segue.workers.forkserver import CLAIM, ENGINE, MAX_MESSAGE, READY
 from segue.workers.pull import PULL_SECONDS, pulls
 from segue_events import Clock
 
-__all__ = ("Template", "Templates", "version_key")
+__all__ = ("Start", "Template", "Templates", "engine_key", "engine_template", "flow_template", "version_key")
 
 _LOGGER = logging.getLogger("segue.worker")
 
@@ -35,37 +39,52 @@ Start = Callable[[list[str], int], subprocess.Popen[bytes]]
 
 def version_key(claim: Claim, environ: Mapping[str, str], profiles: Path) -> bytes:
     """Return what two runs have in common that may be forked from one process; the profiles' file has settings."""
-    stamp = profiles.stat().st_mtime_ns if profiles.exists() else 0
     variables = {name: claim.job_variables.get(name) for name in ("python", "working_dir", "pull_seconds")}
-    known = (claim.deployment, variables, sorted(environ.items()), stamp)
+    return _digest(claim.deployment, variables, sorted(environ.items()), _stamp(profiles))
+
+
+def engine_key(python: str, environ: Mapping[str, str], profiles: Path) -> bytes:
+    """Return what first runs have in common that may be forked from one process."""
+    return _digest(python, sorted(environ.items()), _stamp(profiles))
+
+
+def _digest(*known: Any) -> bytes:
     return hashlib.sha256(msgspec.json.encode(known)).digest()
 
 
-class Template:
-    """A fork server, seen from the worker."""
+def _stamp(profiles: Path) -> int:
+    return profiles.stat().st_mtime_ns if profiles.exists() else 0
 
-    def __init__(self, claim: Claim, clock: Clock) -> None:
-        self.lasts = float(claim.job_variables.get("pull_seconds", PULL_SECONDS)) if pulls(claim) else float("inf")
+
+class Template:
+    """A fork server, seen from the worker, for `runs`; it is not forked once it is `lasts` seconds old.
+
+    One that stays is not let go when others are wanted.
+    """
+
+    def __init__(self, runs: str, lasts: float, clock: Clock, *, stays: bool = False) -> None:
+        self.lasts = lasts
+        self.stays = stays
         self.made = self.used = clock.monotonic()
         self.ready = False
-        self._name = claim.deployment.full_name
+        self._runs = runs
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = asyncio.Lock()
         self._near, self._far = socket.socketpair()
 
-    async def prepare(self, start: Start, claim: int) -> bool:
-        """Have it load the flow of the claim in this open file; return whether it is fit to be forked."""
+    async def prepare(self, start: Start, claim: int | None = None) -> bool:
+        """Have it load the flow of the claim in this open file, or the engine; return whether it can be forked."""
         arguments = ["-m", "segue.workers.forkserver", f"--socket={self._far.fileno()}"]
         self._process = start(arguments, self._far.fileno())
         self._far.close()
-        socket.send_fds(self._near, [b"claim"], [claim])
+        socket.send_fds(self._near, [ENGINE if claim is None else CLAIM], [] if claim is None else [claim])
         # Without a limit: to load a flow takes what it takes.
         self._near.setblocking(False)
         answer = await asyncio.get_running_loop().sock_recv(self._near, MAX_MESSAGE)
         self.ready = answer == READY
         if not self.ready and answer:
             reason = answer.decode("utf-8", "replace").rstrip(".")
-            _LOGGER.info("Runs of '%s' are started cold: %s.", self._name, reason)
+            _LOGGER.info("%s are started cold: %s.", self._runs, reason)
         return self.ready
 
     async def fork(self, files: list[int]) -> int:
@@ -97,6 +116,17 @@ class Template:
         self._far.close()
 
 
+def flow_template(claim: Claim, clock: Clock) -> Template:
+    """Return a template, to be prepared, for further runs of a claimed run's deployment."""
+    lasts = float(claim.job_variables.get("pull_seconds", PULL_SECONDS)) if pulls(claim) else math.inf
+    return Template(f"Runs of '{claim.deployment.full_name}'", lasts, clock)
+
+
+def engine_template(clock: Clock) -> Template:
+    """Return a template, to be prepared, for first runs."""
+    return Template("First runs of deployments", math.inf, clock, stays=True)
+
+
 class Templates:
     """The templates of a worker by their keys; those that are not used are let go."""
 
@@ -121,8 +151,9 @@ class Templates:
     def add(self, key: bytes, template: Template) -> None:
         """Keep a template; the one that was not used for longest has to go for it."""
         self._known[key] = template
-        while len(self._known) > _MOST:
-            self._drop(min(self._known, key=lambda one: self._known[one].used))
+        leaving = [one for one, known in self._known.items() if not known.stays]
+        if len(leaving) > _MOST:
+            self._drop(min(leaving, key=lambda one: self._known[one].used))
 
     def drop(self, key: bytes) -> None:
         """Let go of a template that is stale."""
@@ -133,7 +164,7 @@ class Templates:
         """Let go of those that were not used for long, and whose code was pulled too long ago."""
         now = self._clock.monotonic()
         for key, one in list(self._known.items()):
-            if now - one.used > _IDLE or now - one.made > one.lasts:
+            if (now - one.used > _IDLE and not one.stays) or now - one.made > one.lasts:
                 self._drop(key)
 
     def _drop(self, key: bytes) -> None:

@@ -105,6 +105,8 @@ class Worker:
         pool = f"of pool '{self.info.pool}'" if self.info.pool else "of what is served here"
         self._log.info("Worker '%s' takes runs %s, %d at a time.", self.info.name, pool, self._options.limit)
         try:
+            if not self._options.run_once:
+                self._launcher.make_ready()
             async with anyio.create_task_group() as self._keeping:
                 for keeping in (self._beat, self._keep_alive, self._hurry):
                     self._keeping.start_soon(keeping)
