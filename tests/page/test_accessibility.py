@@ -1,9 +1,13 @@
 """The page for everybody: axe-core finds nothing on any view, on wide and narrow screens, dark and light."""
 
+from typing import Any
+
 import pytest
 from playwright.async_api import Browser
 
 from segue import states
+from segue.artifact_events import artifact_told
+from segue.records.artifacts import Artifact, ArtifactType
 from segue.records.work import Deployment, Limit, RunRequest, Schedule, WorkerInfo, WorkPool, WorkQueue
 from segue.server.page import FOLDER
 from segue_events import Event, new_id
@@ -49,12 +53,13 @@ async def filled(server: Server) -> list[str]:
         )
         await server.log(task, "\x1b[31mred\x1b[0m and \x1b[33myellow\x1b[0m", level=10 * (at + 1), occurred=now)
     await server.flow_run(states.Running(occurred=now), created=now)
+    await left(server, run.id)
     deployment = await worked(server, run.id)
     return [
         "/",
         "/runs",
         f"/runs/{run.id}",
-        *(f"/runs/{run.id}/{name}" for name in ("graph", "tasks", "logs", "events", "details")),
+        *(f"/runs/{run.id}/{name}" for name in ("graph", "tasks", "logs", "artifacts", "events", "details")),
         "/flows",
         "/flows/etl",
         "/flows/etl/grid",
@@ -63,12 +68,35 @@ async def filled(server: Server) -> list[str]:
         "/work-pools",
         "/work-pools/my-pool",
         "/limits",
+        "/artifacts",
+        "/artifacts/report",
         "/events",
         "/notifications",
         "/notifications/rules",
         "/settings",
         "/nowhere",
     ]
+
+
+async def left(server: Server, run_id: str) -> None:
+    """Record what a run left to look at, of every type."""
+    now = server.wiring.clock.now_us()
+    shown: dict[ArtifactType, Any] = {
+        "markdown": DESCRIPTION,
+        "table": [{"month": f"{number}", "rows": number} for number in range(60)],
+        "link": "[there](<https://example.com>)",
+        "image": "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
+        "progress": 62.5,
+    }
+    for key in ("report", ""):
+        for kind, data in shown.items():
+            one = Artifact(
+                id=new_id(), type=kind, data=data, key=key and f"{key}-{kind}", flow_run_id=run_id, updated=now
+            )
+            await server.record(artifact_told(one))
+    for text in ("# 1", "# 2"):
+        one = Artifact(id=new_id(), type="markdown", data=text, key="report", description="how far off", updated=now)
+        await server.record(artifact_told(one))
 
 
 async def worked(server: Server, holder: str) -> Deployment:

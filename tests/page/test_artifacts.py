@@ -62,7 +62,7 @@ async def test_a_run_shows_what_it_leaves_as_it_leaves_it(tab: Tab, server: Serv
     await leave(server, run, r"[the \[page\]](<https://example.com/there_(is)>)", "link", key="link")
     await leave(server, run, PIXEL, "image", key="image", description="A dot")
 
-    report = tab.page.get_by_role("region", name="rmse-report")
+    report = tab.page.get_by_role("article", name="rmse-report")
     await report.get_by_role("heading", name="RMSE", exact=True).wait_for()
     await tab.sees("How far off", "4.2")
     assert await tab.page.get_by_role("columnheader").all_inner_texts() == ["month", "rows"]
@@ -72,7 +72,7 @@ async def test_a_run_shows_what_it_leaves_as_it_leaves_it(tab: Tab, server: Serv
         await tab.page.get_by_role("link", name="the [page]").get_attribute("href") == "https://example.com/there_(is)"
     )
     await tab.page.get_by_role("img", name="A dot").wait_for()
-    assert await tab.page.locator("main section.card > header h2").all_inner_texts() == [
+    assert await tab.page.locator("main article.card > header h2").all_inner_texts() == [
         "image",
         "link",
         "lists",
@@ -133,7 +133,7 @@ async def test_a_keys_history_is_shown_and_two_of_it_side_by_side(tab: Tab, serv
     await tab.page.get_by_label("Compare the latest with").select_option(index=2)
 
     await tab.page.get_by_text("version 1").wait_for(state="detached")
-    boxes = [await tab.page.locator("main section.card").nth(at).bounding_box() for at in range(2)]
+    boxes = [await tab.page.locator("main article.card").nth(at).bounding_box() for at in range(2)]
     assert None not in boxes
     assert len({box["y"] for box in boxes if box}) == 1
     await tab.sees("version 0", "version 2")
@@ -152,8 +152,8 @@ async def test_of_a_huge_table_the_beginning_is_shown_and_said_to_be_that(tab: T
     await tab.show(f"/runs/{run.id}/artifacts")
 
     await tab.sees("the first 500 of 10,000 rows", "the first 50 of 3,000 columns", "There are no rows")
-    assert await tab.page.get_by_role("region", name="long").locator("tbody tr").count() == 500
-    assert await tab.page.get_by_role("region", name="wide").locator("td").count() == 50
+    assert await tab.page.get_by_role("article", name="long").locator("tbody tr").count() == 500
+    assert await tab.page.get_by_role("article", name="wide").locator("td").count() == 50
 
 
 async def test_hostile_artifacts_do_nothing(tab: Tab, server: Server) -> None:
@@ -162,7 +162,7 @@ async def test_hostile_artifacts_do_nothing(tab: Tab, server: Server) -> None:
         await leave(server, run, data, kind, key=f"hostile-{number}", description=MARKUP if number % 2 else "")
     for path in (f"/runs/{run.id}/artifacts", "/artifacts", "/artifacts/hostile-0"):
         await tab.show(path)
-        await tab.page.locator("main section.card").first.wait_for()
+        await tab.page.locator("main article.card").first.wait_for()
         await tab.sees(MARKUP)
 
         main = tab.page.locator("main")
