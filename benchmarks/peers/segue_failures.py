@@ -2,7 +2,7 @@
 
 `alone`: N flow runs fail, one after another. Prints a JSON line for each: its id, and the wall clock at its commit.
 `among`: for so many seconds one flow awaits tasks, while N flow runs fail at an even pace. Prints one JSON object: how
-many tasks were done, in how many seconds, and the processor's time.
+many tasks were done, in how many seconds, the processor's time, and the monotonic clock at each fiftieth task.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import time
+from typing import Any
 
 from segue import flow, task
 from segue.host import current_host
@@ -20,6 +21,7 @@ from segue_events import Filter
 
 HOST = current_host(get_current_settings())
 PAUSE = 0.15
+MARK = 50
 
 
 @task
@@ -33,12 +35,15 @@ async def bad() -> None:
 
 
 @flow
-async def busy(seconds: float) -> dict[str, float]:
+async def busy(seconds: float) -> dict[str, Any]:
     done, began, processor = 0, time.perf_counter(), time.process_time()
+    marks: list[float] = []
     while (inside := time.perf_counter() - began) < seconds:
         await add(done)
         done += 1
-    return {"tasks": done, "inside": inside, "processor_seconds": time.process_time() - processor}
+        if done % MARK == 0:
+            marks.append(time.monotonic())
+    return {"tasks": done, "inside": inside, "processor_seconds": time.process_time() - processor, "marks": marks}
 
 
 async def fail() -> None:
