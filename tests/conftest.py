@@ -14,7 +14,7 @@ hypothesis.settings.load_profile("untimed")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Write lone surrogates, which some tests log, as escapes: no report that holds them goes from process to process."""
+    """Write lone surrogates, which some tests log, as escapes: else no report of them gets to another process."""
     report = yield
     report.sections = [(title, text.encode("utf-8", "backslashreplace").decode()) for title, text in report.sections]
     return report
