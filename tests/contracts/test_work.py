@@ -600,6 +600,24 @@ async def test_a_sign_of_life_brings_what_is_to_stop_and_what_is_lost(place: Pla
     assert await place.work.beat("nobody", [one.id]) == ((), (one.id,))
 
 
+async def test_who_asks_what_is_to_stop_hears_of_it_when_somebody_wants_it(place: Place) -> None:
+    await place.pool()
+    deployment, worker, other = await place.deployment(), await place.worker(), await place.worker("w2")
+    one, two = await place.run(deployment), await place.run(deployment)
+    await place.work.claim(worker.id, 2)
+    assert await place.work.stops(worker.id, []) == []
+
+    heard: list[list[str]] = []
+
+    for known, asked in (([], one), ([one.id], two)):
+        listening = asyncio.create_task(place.work.stops(worker.id, known, 20.0))
+        place.bus.publish(run_events.flow_run_cancel_requested(asked.id, "ann", "", place.clock.now_us()))
+        heard.append(sorted(await listening))
+    assert heard == [[one.id], sorted([one.id, two.id])]
+    assert await place.work.stops(other.id, []) == []
+    assert await place.work.stops("nobody", [one.id]) == []
+
+
 async def test_a_worker_that_leaves_gives_back_what_it_has_not_begun(place: Place) -> None:
     await place.pool()
     deployment, worker, other = await place.deployment(), await place.worker(), await place.worker("w2")

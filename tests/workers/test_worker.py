@@ -162,14 +162,27 @@ async def test_a_run_that_was_asked_to_stop_ends_cancelled(place: Place, tmp_pat
 async def test_a_run_that_does_not_stop_is_killed(place: Place, tmp_path: Path) -> None:
     """After the grace that its job variables give it, with the reason."""
     run = await place.asked("deaf", {"file": str(tmp_path / "pid")}, job_variables={"grace_seconds": 0})
-    worker = place.worker()
-    async with serving(worker):
+    async with serving(place.worker(beat_every=3600)):
         pid = int(await written(tmp_path / "pid"))
         place.bus.publish(flow_run_cancel_requested(run, "somebody", "", SystemClock().now_us()))
         await place.ends(run)
 
     last = next(event for event in reversed(await events(run)) if event.kind == "flow-run.cancelled")
     assert "did not within 0 s" in last.payload["message"]
+    assert not is_alive(pid)
+
+
+async def test_a_run_that_is_still_loading_its_code_is_stopped_at_once(place: Place, tmp_path: Path) -> None:
+    """It would not hear of it; the worker does long before its next sign of life."""
+    code = f"import os, signal\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\nsignal.pause()\n"
+    (place.project / "flows.py").write_text(code)
+    run = await place.asked("wait")
+    async with serving(place.worker(beat_every=3600)):
+        pid = int(await written(tmp_path / "pid"))
+        await place.work.cancel_run(run, "ann")
+        await place.ends(run)
+
+    assert await states(run) == ["scheduled", "claimed", "cancel-requested", "cancelled"]
     assert not is_alive(pid)
 
 

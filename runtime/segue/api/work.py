@@ -23,6 +23,8 @@ __all__ = (
     "SettleIn",
     "Settled",
     "StateIn",
+    "Stops",
+    "StopsIn",
 )
 
 LONGEST_WAIT = 30.0
@@ -63,6 +65,19 @@ class BeatIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A worker's sign of life: the ids of the runs that it holds."""
 
     held: Annotated[list[Text], msgspec.Meta(max_length=10_000)] = []
+
+
+class StopsIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A worker asks which of its runs are to stop; it knows of some, and waits up to so many seconds for others."""
+
+    known: Annotated[list[Text], msgspec.Meta(max_length=10_000)] = []
+    wait: Wait = 0.0
+
+
+class Stops(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of its runs a worker is to stop."""
+
+    stop: tuple[str, ...]
 
 
 class BeatBody(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,8 @@ from segue.api.work import (
     Settled,
     SettleIn,
     StateIn,
+    Stops,
+    StopsIn,
 )
 from segue.client.asks import Ask, one
 from segue.records.work import Claim, Deployment, Lease, Limit, WorkerInfo, WorkPool
@@ -97,6 +99,11 @@ def claim(worker_id: str, most: int, wait: float) -> Ask[Claims]:
 def beat(worker_id: str, held: Sequence[str]) -> Ask[BeatBody]:
     """Take a worker's sign of life."""
     return _post(f"/workers/{one(worker_id)}/beat", BeatBody, BeatIn(held=list(held)))
+
+
+def stops(worker_id: str, known: Sequence[str], wait: float) -> Ask[Stops]:
+    """Ask which of a worker's runs are to stop."""
+    return _post(f"/workers/{one(worker_id)}/stops", Stops, StopsIn(known=list(known), wait=wait))
 
 
 def settle(worker_id: str, claim: Claim, state: StateIn) -> Ask[Settled]:

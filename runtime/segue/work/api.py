@@ -123,6 +123,10 @@ class ApiWork:
         told = await self._ask(asks.beat(worker_id, held))
         return Beat(told.stop, told.lost)
 
+    async def stops(self, worker_id: str, known: Sequence[str], wait: float = 0.0) -> list[str]:
+        """See Work. A wait that is longer than a request's is cut short: whoever waits asks again."""
+        return list((await self._ask(asks.stops(worker_id, known, min(wait, _WAIT)))).stop)
+
     async def settle(self, worker_id: str, claim: Claim, state: State[Any]) -> bool:
         """See Work."""
         timestamp = instant_text(state.occurred) if state.occurred else None

@@ -67,7 +67,7 @@ class Ground:
             while True:
                 found = await look()
                 left = end - self.clock.monotonic()
-                if found or left <= 0:
+                if found is not None or left <= 0:
                     return found
                 at = await ready()
                 until = math.inf if at is None else (at - self.clock.now_us()) / 1e6

@@ -8,7 +8,7 @@ import msgspec
 from segue import work_events
 from segue.exceptions import InvalidWork
 from segue.records.work import LEASE_SECONDS, Claim, WorkerInfo, WorkPool, WorkQueue
-from segue.run_events import FLOW_RUN_KINDS
+from segue.run_events import FLOW_RUN_CANCEL_REQUESTED, FLOW_RUN_KINDS
 from segue.states import FINAL_TYPES, State, StateType, microseconds
 from segue.work.checks import check_pool
 from segue.work.claims import Candidate, Held, Picked, Place, Slot, bounded, pick, queue_room, room, served
@@ -80,6 +80,19 @@ class Line:
             stop=tuple(run_id for run_id in held if run_id in mine and standing[run_id].stop),
             lost=tuple(run_id for run_id in held if run_id not in mine),
         )
+
+    async def stops(self, worker_id: str, known: Sequence[str], wait: float) -> list[str]:
+        """See Work. Without the lock: nothing is decided here."""
+
+        async def look() -> list[str] | None:
+            found = await self._ground.store.stops(worker_id)
+            return None if set(found) == set(known) else found
+
+        async def ready() -> None:
+            """Time alone brings nothing."""
+
+        found = await self._ground.until_found(look, wait, (FLOW_RUN_CANCEL_REQUESTED,), ready)
+        return list(known) if found is None else found
 
     async def leave(self, worker_id: str) -> None:
         """See Work."""

@@ -125,6 +125,10 @@ class LocalWork:
         """See Work."""
         return await self._line.beat(worker_id, held)
 
+    async def stops(self, worker_id: str, known: Sequence[str], wait: float = 0.0) -> list[str]:
+        """See Work."""
+        return await self._line.stops(worker_id, known, wait)
+
     async def settle(self, worker_id: str, claim: Claim, state: State[Any]) -> bool:
         """See Work."""
         return await self._line.settle(worker_id, claim, state)

@@ -100,6 +100,13 @@ class Work(Protocol):
         """Take a worker's sign of life, with the ids of the runs that it holds and whose processes live."""
         ...
 
+    async def stops(self, worker_id: str, known: Sequence[str], wait: float = 0.0) -> list[str]:
+        """Return the ids of those of a worker's runs that are to stop.
+
+        Wait up to `wait` seconds while they are the ones that it knows of.
+        """
+        ...
+
     async def settle(self, worker_id: str, claim: Claim, state: State[Any]) -> bool:
         """Record how a run of this worker ended, unless the run has said so itself; return whether it was recorded.
 

@@ -181,6 +181,15 @@ class WorkStore:
         )
         return rows[0][0]
 
+    async def stops(self, worker_id: str) -> list[str]:
+        """Return the runs that a worker holds and that are to stop."""
+        rows = await self.source.query(
+            "SELECT run FROM work_item WHERE done = 0 AND worker != '' AND worker = ?1 AND stop = 1"
+            " AND pool = (SELECT pool FROM worker WHERE id = ?1) ORDER BY first",
+            (id_at_rest(worker_id),),
+        )
+        return [id_in_memory(run) for (run,) in rows]
+
     async def stopped(self) -> list[str]:
         """Return the runs that wait and are to stop."""
         rows = await self.source.query(

@@ -106,6 +106,11 @@ class ContainerRun(ABC):
         # The run has said itself how it ended, if it could; whoever settles it finds that out.
         return Ending(sentence=f"{sentence} ({ended.why})" if ended.why else sentence, begun=True)
 
+    @property
+    def loading(self) -> bool:
+        """See Launched: what goes on inside cannot be known."""
+        return False
+
     def terminate(self) -> None:
         """See Launched."""
         self._later("SIGTERM")

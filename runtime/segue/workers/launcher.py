@@ -41,6 +41,11 @@ class Launched(Protocol):
         """Wait until nothing of it is left; return how it ended."""
         ...
 
+    @property
+    def loading(self) -> bool:
+        """Whether nothing of the run's own code was reached yet, where that can be known."""
+        ...
+
     def terminate(self) -> None:
         """Ask it to end: the run then says that it was terminated. Does nothing once it has ended."""
         ...

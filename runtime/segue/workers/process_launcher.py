@@ -245,6 +245,11 @@ class GuardedRun:
         waiting.cancel()
         return self._begun.is_set()
 
+    @property
+    def loading(self) -> bool:
+        """See Launched."""
+        return not self._begun.is_set()
+
     def terminate(self) -> None:
         """See Launched."""
         self.say(guardian.TERMINATE)

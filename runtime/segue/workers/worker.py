@@ -30,6 +30,7 @@ T = TypeVar("T")
 # A claim waits for so long (seconds) before it is made again; and after a failure, so long at first and at last.
 _WAIT = 20.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 15.0
+_NOT_BEGUN = "It was cancelled before it had begun."
 # So long runs that are terminated have to end by themselves.
 _PARTING = 10.0
 
@@ -81,6 +82,8 @@ class Worker:
         self._sink = sink
         self._options = options
         self._held: dict[str, _Held] = {}
+        # As was heard last; a run may be among them before this worker knows that it holds it.
+        self._to_stop: set[str] = set()
         self._taking = anyio.CancelScope()
         self._draining = anyio.Event()
         self._hurried = anyio.Event()
@@ -108,7 +111,7 @@ class Worker:
             if not self._options.run_once:
                 self._launcher.make_ready()
             async with anyio.create_task_group() as self._keeping:
-                for keeping in (self._beat, self._keep_alive, self._hurry):
+                for keeping in (self._beat, self._listen, self._keep_alive, self._hurry):
                     self._keeping.start_soon(keeping)
                 async with anyio.create_task_group() as runs:
                     with self._taking:
@@ -135,6 +138,8 @@ class Worker:
             claims = await self._persistently(partial(self._claim, room, wait), "take runs")
             for claim in claims:
                 self._held[claim.run_id] = _Held(claim)
+                if claim.run_id in self._to_stop:
+                    self._stop(claim.run_id)
                 runs.start_soon(self._hold, self._held[claim.run_id])
             if self._options.run_once:
                 return
@@ -158,13 +163,16 @@ class Worker:
         claim = held.claim
         try:
             output, end = self._sink(claim)
+            if held.stopping:
+                await self._settle(claim, states.Cancelled(message=_NOT_BEGUN))
+                return
             try:
                 held.grace = grace_seconds(claim.job_variables)
                 held.launched = await self._launcher.launch(claim, output)
             except SegueError as error:
                 await self._settle(claim, states.Crashed(message=str(error)))
                 return
-            if held.lost or self._hurried.is_set():
+            if held.lost or held.stopping or self._hurried.is_set():
                 held.kill()
             ending = await held.launched.ended()
             end()
@@ -176,6 +184,7 @@ class Worker:
             await self._settle(claim, states.Crashed(message=f"Its worker failed: {type(error).__name__}: {error}."))
         finally:
             del self._held[claim.run_id]
+            self._to_stop.discard(claim.run_id)
             self._fewer.set()
 
     async def _conclude(self, held: _Held, ending: Ending) -> None:
@@ -190,6 +199,8 @@ class Worker:
             await self._settle(claim, self._last_state(held, ending))
 
     def _last_state(self, held: _Held, ending: Ending) -> State[Any]:
+        if held.stopping and not ending.begun:
+            return states.Cancelled(message=_NOT_BEGUN)
         if held.stopping:
             told = f"It was asked to stop, and did not within {held.grace:g} s."
             return states.Cancelled(message=f"{told} {ending.sentence}")
@@ -215,6 +226,17 @@ class Worker:
             for run_id in beat.stop:
                 self._stop(run_id)
 
+    async def _listen(self) -> None:
+        """Hear which runs are to stop as soon as somebody asks for it."""
+        while True:
+            listen = partial(self._heard, sorted(self._to_stop))
+            self._to_stop = set(await self._persistently(listen, "hear which runs are to stop"))
+            for run_id in self._to_stop:
+                self._stop(run_id)
+
+    async def _heard(self, known: list[str]) -> list[str]:
+        return await self._work.stops(self.info.id, known, _WAIT)
+
     def _lose(self, run_id: str) -> None:
         held = self._held.get(run_id)
         if held is not None and not held.lost:
@@ -223,10 +245,17 @@ class Worker:
             held.kill()
 
     def _stop(self, run_id: str) -> None:
-        """Kill a run that was asked to stop if it does not by itself, as it should, in the time it has for that."""
+        """Kill a run that was asked to stop if it does not by itself, as it should, in the time it has for that.
+
+        One that has not begun does not hear of it, and has nothing to end.
+        """
         held = self._held.get(run_id)
-        if held is not None and not held.stopping:
-            held.stopping = True
+        if held is None or held.stopping:
+            return
+        held.stopping = True
+        if held.launched is not None and held.launched.loading:
+            held.kill()
+        elif held.launched is not None:
             self._keeping.start_soon(self._kill_after, held, held.grace)
 
     async def _kill_after(self, held: _Held, seconds: float) -> None:

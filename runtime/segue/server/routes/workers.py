@@ -1,12 +1,14 @@
 """Routes of workers: who there are, and what they ask for: to join, runs, signs of life, how runs ended, to leave."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from segue.api import types
 from segue.api.types import microseconds_in
-from segue.api.work import BeatBody, BeatIn, ClaimIn, Claims, Settled, SettleIn, StateIn
+from segue.api.work import BeatBody, BeatIn, ClaimIn, Claims, Settled, SettleIn, StateIn, Stops, StopsIn
 from segue.records.work import WorkerInfo
 from segue.server.access import Scope
 from segue.server.etags import by_head
@@ -48,6 +50,14 @@ async def beat(call: Call[Any, BeatIn]) -> BeatBody:
     return BeatBody(stop=told.stop, lost=told.lost)
 
 
+async def stops(call: Call[Any, StopsIn]) -> Stops:
+    """Say which of a worker's runs are to stop, as soon as there are others than it knows of."""
+    body, work = call.body, call.wiring.work
+    ask: Callable[[float], Awaitable[list[str]]] = partial(work.stops, call.path("worker"), body.known)
+    found = await waited(call.wiring.streams, body.wait, ask)
+    return Stops(stop=tuple(body.known if found is None else found))
+
+
 async def settle(call: Call[Any, SettleIn]) -> Settled:
     """Record how a worker's run ended, or take it back."""
     state = _state(call.body.state, call.wiring.clock.now_us())
@@ -75,6 +85,7 @@ ROUTES = (
     Route("POST", ALL, RUN, join, "Make a worker known", WorkerInfo, body=WorkerInfo),
     Route("POST", f"{ONE}/claim", RUN, claim, "Give it runs that are due", Claims, body=ClaimIn),
     Route("POST", f"{ONE}/beat", RUN, beat, "Take its sign of life", BeatBody, body=BeatIn, filed=False),
+    Route("POST", f"{ONE}/stops", RUN, stops, "Say which of its runs are to stop", Stops, body=StopsIn, filed=False),
     Route("POST", f"{ONE}/settle", RUN, settle, "Record how its run ended", Settled, body=SettleIn),
     Route("POST", f"{ONE}/leave", RUN, leave, "Let it go", status=204, filed=False),
 )
