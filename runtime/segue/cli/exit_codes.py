@@ -26,7 +26,7 @@ MEANINGS = {
     ExitCode.OK: "done",
     ExitCode.RUN_FAILED: "a run, script or message failed; no such deployment, pool or limit",
     ExitCode.USAGE: "an argument or option is wrong",
-    ExitCode.NOT_FOUND: "no such file, flow, run, profile, target, rule",
+    ExitCode.NOT_FOUND: "no such file, flow, run, artifact, profile, target, rule",
     ExitCode.UNAUTHORIZED: "the server does not let you in",
     ExitCode.UNREACHABLE: "the server cannot be reached",
     ExitCode.BUG: "segue itself has a bug",
