@@ -190,9 +190,10 @@ def run_claimed(run_id: str, worker_id: str, epoch: int, occurred: int) -> Event
     return _of_run(RUN_CLAIMED, run_id, occurred, {"worker": worker_id, "epoch": epoch})
 
 
-def run_returned(run_id: str, worker_id: str, epoch: int, occurred: int) -> Event:
-    """Return the event that a worker gave a run back, or that it was taken from it."""
-    return _of_run(RUN_RETURNED, run_id, occurred, {"worker": worker_id, "epoch": epoch})
+def run_returned(run_id: str, worker_id: str, epoch: int, occurred: int, *, lost: bool = False) -> Event:
+    """Return the event that a worker gave a run back, or that it was taken from it, as it was `lost`."""
+    payload: dict[str, Any] = {"worker": worker_id, "epoch": epoch}
+    return _of_run(RUN_RETURNED, run_id, occurred, {**payload, "lost": True} if lost else payload)
 
 
 def _made_known(run: FlowRun) -> dict[str, Any]:

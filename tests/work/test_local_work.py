@@ -11,12 +11,13 @@ import pytest
 from segue import run_events, states
 from segue.exceptions import InvalidRun
 from segue.records import FlowRun, TaskRun
-from segue.records.work import Claim, Deployment, RunRequest, WorkerInfo
+from segue.records.work import LEASE_SECONDS, Claim, Deployment, RunRequest, WorkerInfo
 from segue.services.lost_workers import LostWorkers
 from segue.settings import Settings
 from segue.states import State
 from segue.store import Store
 from segue.tables import projections
+from segue.work.endings import MOST_LOST
 from segue.work.local import LocalWork
 from segue.work.session import open_work
 from segue_events import Bus, Filter, SqliteJournal, new_id
@@ -173,6 +174,33 @@ async def test_a_run_between_two_attempts_has_begun(office: Office) -> None:
     await LostWorkers(office.work).step(office.clock.now_us())
 
     assert (await office.state(run.id)).is_crashed()
+
+
+async def test_a_run_with_which_worker_after_worker_is_lost_is_given_to_no_other(office: Office) -> None:
+    """It says why, and waits again once it is retried; workers that leave as they should do not count."""
+    run = await office.run(await office.deploy())
+
+    async def lost() -> int:
+        worker = await office.worker("doomed")
+        [claim] = await office.work.claim(worker.id, 1)
+        await office.clock.advance(LEASE_SECONDS + 1)
+        await office.work.sweep(office.clock.now_us())
+        return claim.epoch
+
+    gone = await office.worker("gone")
+    await office.work.claim(gone.id, 1)
+    await office.work.leave(gone.id)
+    assert [await lost() for _ in range(MOST_LOST - 1)] == [2, 3, 4, 5]
+    assert (await office.state(run.id)).is_scheduled()
+    await lost()
+    state = await office.state(run.id)
+    assert state.is_crashed()
+    assert (state.message or "").startswith("It was given to 5 workers")
+    assert await office.work.claim((await office.worker()).id, 1) == []
+
+    await office.work.retry_run(run.id)
+    await lost()
+    assert (await office.state(run.id)).is_scheduled()
 
 
 async def test_a_run_that_was_deleted_is_not_made_again_by_its_key(office: Office) -> None:
