@@ -299,6 +299,7 @@ def _claimed(event: Event) -> Iterator[_Change]:
 
 def _returned(event: Event) -> Iterator[_Change]:
     yield _CHANGED, (id_at_rest(event.run), "", None, None, event.seq)
+    yield _NO_LEASES_OF, (event.run,)
 
 
 def _stop(event: Event) -> Iterator[_Change]:
@@ -309,6 +310,11 @@ def _done(event: Event) -> Iterator[_Change]:
     yield _CHANGED, (id_at_rest(event.run), None, None, 1, event.seq)
     # However the run ended, it holds nothing any more.
     yield _NO_LEASES_OF, (event.run,)
+
+
+def _no_item(event: Event) -> Iterator[_Change]:
+    yield _NO_ITEM, (id_at_rest(event.subject),)
+    yield _NO_LEASES_OF, (event.subject,)
 
 
 def _gone_by(statement: _Statement, *, by_id: bool = False) -> Callable[[Event], Iterator[_Change]]:
@@ -343,6 +349,6 @@ _HANDLERS: dict[str, Callable[[Event], Iterator[_Change]]] = {
     kinds.RUN_CLAIMED: _claimed,
     kinds.RUN_RETURNED: _returned,
     FLOW_RUN_CANCEL_REQUESTED: _stop,
-    FLOW_RUN_DELETED: _gone_by(_NO_ITEM, by_id=True),
+    FLOW_RUN_DELETED: _no_item,
     **{FLOW_RUN_KINDS[final]: _done for final in FINAL_TYPES},
 }

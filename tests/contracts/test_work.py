@@ -502,6 +502,49 @@ async def test_runs_that_are_too_many_are_cancelled_where_the_deployment_wants_i
     )
 
 
+async def test_flow_runs_hold_slots_of_limits_on_their_tags_until_they_end(place: Place) -> None:
+    await place.pool()
+    await place.work.save_limit(Limit(name="heavy", slots=1, tag=True))
+    deployment, worker = await place.deployment(tags=("heavy", "nightly")), await place.worker()
+    one, two = await place.run(deployment, name="one"), await place.run(deployment, name="two")
+    light = await place.run(await place.deployment("light"))
+
+    [claim, other] = await place.work.claim(worker.id, 2)
+    assert (claim.run_id, other.run_id) == (one.id, light.id)
+    assert [lease.holder for lease in await place.work.leases("heavy")] == [one.id]
+    assert await place.work.acquire(["heavy"], 1, "a task run") is None
+    # Nobody has to renew it.
+    for _ in range(4):
+        await place.clock.advance(20)
+        await place.work.beat(worker.id, [claim.run_id, other.run_id])
+    assert await place.work.claim(worker.id, 9) == []
+
+    ends = (states.Pending(), states.Running(), states.Completed())
+    [following] = await place.meanwhile(place.work.claim(worker.id, 9, wait=20), lambda: place.says(claim, *ends))
+    assert following.run_id == two.id
+    await place.work.leave(worker.id)
+    assert await place.work.leases("heavy") == []
+
+
+async def test_a_run_of_a_tag_waits_for_task_runs_of_it_and_for_limits_that_change(place: Place) -> None:
+    await place.pool()
+    deployment, worker = await place.deployment(tags=("heavy", "db")), await place.worker()
+    await place.work.save_limit(Limit(name="heavy", slots=1, tag=True))
+    # A limit that is not on a tag, and one that is not active, hold back no run.
+    await place.work.save_limit(Limit(name="db", slots=0))
+    lease = await place.work.acquire(["heavy"], 1, "a task run")
+    assert lease is not None
+    runs = [await place.run(deployment) for _ in range(3)]
+
+    def claimed() -> Awaitable[list[Claim]]:
+        return place.work.claim(worker.id, 9, wait=20)
+
+    given = await place.meanwhile(claimed(), lambda: place.work.release(lease.id))
+    given += await place.meanwhile(claimed(), lambda: place.work.save_limit(Limit(name="heavy", slots=2, tag=True)))
+    given += await place.meanwhile(claimed(), lambda: place.work.delete_limit("heavy"))
+    assert [claim.run_id for claim in given] == [run.id for run in runs]
+
+
 async def test_a_deployment_that_is_paused_gives_the_runs_that_a_person_asks_for_only(place: Place) -> None:
     await place.pool()
     often = Schedule(id="often", interval=600)

@@ -12,13 +12,14 @@ import pytest
 from segue import flow, tags, task
 from segue.concurrency import asyncio as for_coroutines
 from segue.concurrency import sync
+from segue.engine.assignment import assigned
 from segue.exceptions import (
     AcquireConcurrencySlotTimeoutError,
     BlockingInLoopError,
     ConcurrencySlotAcquisitionError,
 )
 from segue.host import Host, current_host
-from segue.records.work import Lease, Limit
+from segue.records.work import Claim, Deployment, Lease, Limit, RunRequest, WorkerInfo
 from segue.settings import get_current_settings
 from segue.testing import segue_test_harness
 from segue.work.local import LocalWork
@@ -39,6 +40,17 @@ class Table:
 
     def limit(self, name: str, slots: int, **options: Any) -> None:
         self.ask(lambda work: work.save_limit(Limit(name=name, slots=slots, **options)))
+
+    def claimed(self, flow_name: str, *tags: str) -> Claim:
+        """Return a run of a deployment with these tags that a worker was given."""
+
+        async def claim(work: LocalWork) -> Claim:
+            worker = await work.join(WorkerInfo(id="", name="w", pool="p"))
+            of_flow = Deployment(id="", name="d", flow_name=flow_name, entrypoint="e.py:f", pool="p", tags=tags)
+            await work.create_run(RunRequest(deployment_id=(await work.save_deployment(of_flow)).id))
+            return (await work.claim(worker.id, 1))[0]
+
+        return self.ask(claim)
 
     def leases(self) -> list[Lease]:
         return self.ask(lambda work: work.leases())
@@ -337,6 +349,20 @@ def test_a_task_inside_of_a_task_does_not_wait_for_it(table: Table) -> None:
             return outer()
 
     assert load() == 1
+
+
+def test_a_task_inside_of_a_run_that_a_worker_was_given_does_not_wait_for_it(table: Table) -> None:
+    """Both have the tag, and the run holds the one slot."""
+    table.limit("heavy", 1, tag=True)
+
+    @task(tags=["heavy"])
+    def step() -> int:
+        return len(table.leases())
+
+    claim = table.claimed("load", "heavy")
+    with assigned(claim):
+        assert flow(lambda: step(), name="load")() == 1
+    assert table.leases() == []
 
 
 def test_a_task_that_waits_for_another_attempt_holds_nothing(table: Table) -> None:

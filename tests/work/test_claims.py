@@ -59,3 +59,12 @@ def test_no_slot_has_more_than_it_may_and_nobody_is_passed_over_without_need(
         passed = [one for one in waiting if one not in picked.runs]
         assert all(one.bound is not None and counts[one.slot] >= one.bound for one in passed)
         assert all(picked.places[one.slot].full for one in passed)
+
+
+def test_a_run_whose_tag_is_full_takes_no_place_of_its_deployment() -> None:
+    heavy = Candidate("1", "d", "", 0, 1, False, tags=("heavy", "free"))
+    light = Candidate("2", "d", "", 0, 1, False)
+    places = {("", "heavy"): Place(1, 2, cancels=False)}
+
+    assert pick([heavy, light], places, 9).runs == [heavy]
+    assert pick([heavy, light], {("", "heavy"): Place(2, 2, cancels=False)}, 9).runs == [light]

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from segue import run_events, states
 from segue.records import FlowRun
-from segue.records.work import Claim, Deployment, RunRequest, WorkerInfo, WorkPool, WorkQueue
+from segue.records.work import Claim, Deployment, Limit, RunRequest, WorkerInfo, WorkPool, WorkQueue
 from segue.tables import projections
 from segue.work.local import LocalWork
 from segue_events import Bus, SqliteJournal
@@ -127,6 +127,29 @@ async def test_a_limit_is_full_and_its_holders_are_named(yard: Yard) -> None:
     assert await yard.work.why_waiting(run) == (
         "As many runs of queue 'default' of work pool 'p' go as may (1): 'first'."
     )
+
+
+async def test_a_limit_on_a_tag_is_full_and_its_holders_are_named(yard: Yard) -> None:
+    worker = await yard.worker()
+    deployment = await yard.deploy(tags=("heavy",))
+    await yard.run(deployment, name="first")
+    run = await yard.run(deployment)
+    await yard.work.save_limit(Limit(name="heavy", slots=1, tag=True))
+    await yard.work.claim(worker.id, 1)
+
+    assert await yard.work.why_waiting(run) == "As many runs with the tag 'heavy' go as may (1): 'first'."
+    await yard.work.save_limit(Limit(name="heavy", slots=0, tag=True))
+    assert await yard.work.why_waiting(run) == (
+        "The limit on the tag 'heavy' has no slots; raise it to let runs with this tag go."
+    )
+    await yard.work.save_limit(Limit(name="heavy", slots=1, tag=True, refill=0.01))
+    assert await yard.work.why_waiting(run) == "A worker is about to take it."
+    await yard.work.acquire(["heavy"], 1, "a task run")
+    assert await yard.work.why_waiting(run) == (
+        "Runs with the tag 'heavy' begin at a rate of 0.01 a second, and it is not its turn."
+    )
+    await yard.work.save_limit(Limit(name="heavy", slots=1, tag=True, active=False))
+    assert await yard.work.why_waiting(run) == "A worker is about to take it."
 
 
 async def test_the_runs_of_its_key_are_too_many(yard: Yard) -> None:

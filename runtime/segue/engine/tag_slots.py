@@ -108,5 +108,8 @@ def _held_around(context: RunContext | None) -> frozenset[str]:
     while context is not None:
         if isinstance(context, TaskRunContext):
             held |= context.limits
+        elif context.parent is None and context.deployment is not None:
+            # A worker was given the run once it had slots of all limits on its tags.
+            held |= frozenset(context.flow_run.tags)
         context = context.parent
     return held

@@ -8,11 +8,11 @@ from segue.records.work import WorkerInfo, WorkPool, WorkQueue
 __all__ = ("Candidate", "Held", "Picked", "Place", "Slot", "bounded", "pick", "queue_room", "room", "served")
 
 Slot = tuple[bytes | str, str]
-"""What bounds the runs of a deployment: its stored id, and the key that a run counts for."""
+"""What bounds runs: a deployment's stored id with the key that a run counts for, or "" with a tag that has a limit."""
 
 
 class Place(NamedTuple):
-    """How many runs of a slot go, how many may, and whether those that are too many are cancelled."""
+    """How much of a slot is taken, how much may be, and whether runs that are too many are cancelled."""
 
     going: int
     bound: int
@@ -33,11 +33,19 @@ class Candidate(NamedTuple):
     epoch: int
     bound: int | None
     cancels: bool
+    tags: tuple[str, ...] = ()
 
     @property
     def slot(self) -> Slot:
-        """What it counts for."""
+        """What it counts for of its deployment."""
         return self.deployment, self.key
+
+    def wanted(self, places: Mapping[Slot, Place]) -> dict[Slot, Place]:
+        """Return the places that it needs one of each; those of tags are known if there is a limit on them."""
+        of_tags: dict[Slot, Place] = {("", tag): places["", tag] for tag in self.tags if ("", tag) in places}
+        if self.bound is None:
+            return of_tags
+        return {self.slot: places.get(self.slot, Place(0, self.bound, self.cancels)), **of_tags}
 
 
 class Held(NamedTuple):
@@ -82,16 +90,16 @@ def queue_room(queue: WorkQueue, held: Held, most: int) -> int:
 
 
 def pick(candidates: Sequence[Candidate], places: Mapping[Slot, Place], most: int) -> Picked:
-    """Return the first runs, up to `most`, for which there is a place in their slot."""
+    """Return the first runs, up to `most`, for which there is a place in all their slots."""
     runs: list[Candidate] = []
     after = dict(places)
     for one in candidates:
         if len(runs) == most:
             break
-        if one.bound is not None:
-            place = after.get(one.slot, Place(0, one.bound, one.cancels))
-            after[one.slot] = place if place.full else place._replace(going=place.going + 1)
-            if place.full:
-                continue
+        wanted = one.wanted(after)
+        if any(place.full for place in wanted.values()):
+            after.update(wanted)
+            continue
+        after.update((slot, place._replace(going=place.going + 1)) for slot, place in wanted.items())
         runs.append(one)
     return Picked(runs, after)

@@ -15,7 +15,9 @@ from segue.work.claims import Candidate, Held, Picked, Place, Slot, bounded, pic
 from segue.work.endings import ended, let_go
 from segue.work.ground import Ground
 from segue.work.protocol import Beat
+from segue.work.slots import Slots
 from segue.work.store import Standing
+from segue.work.tags import tag_leases, tag_places
 from segue.work.waiting import WaitingRuns
 from segue_events import Event, new_id
 from segue_events.ids import id_in_memory
@@ -32,6 +34,9 @@ _NEWS = (
     work_events.RUN_RETURNED,
     work_events.POOL_SAVED,
     work_events.DEPLOYMENT_SAVED,
+    work_events.LIMIT_RELEASED,
+    work_events.LIMIT_SAVED,
+    work_events.LIMIT_DELETED,
     *(FLOW_RUN_KINDS[final] for final in sorted(FINAL_TYPES)),
 )
 
@@ -39,8 +44,9 @@ _NEWS = (
 class Line:
     """See Work."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, slots: Slots) -> None:
         self._ground = ground
+        self._slots = slots
         self._waiting = WaitingRuns(ground.journal)
 
     # --- who is there ---
@@ -156,9 +162,12 @@ class Line:
                 return []
             now = ground.clock.now_us()
             places = await self._waiting.places() if desk.bounds else {}
+            books = await self._slots.books() if desk.tags else None
+            places.update(tag_places(books) if books else {})
             given, places = await self._chosen(desk.pool, desk.worker, places, most)
             taken = {id_in_memory(one.run): one.epoch + 1 for one in given}
             events = [work_events.run_claimed(run_id, worker_id, epoch, now) for run_id, epoch in taken.items()]
+            events += [work_events.lease_acquired(lease, now) for lease in (tag_leases(given, books) if books else ())]
             too_many = await self._waiting.refused(desk.pool.name, now, places, most + _MOST_REFUSED)
             for run_id in [run_id for run_id in too_many if run_id not in taken]:
                 told = "As many runs of its deployment go as may, and new ones are cancelled."

@@ -48,9 +48,9 @@ class LocalWork:
         self._pools = Pools(ground)
         self._deployments = Deployments(ground, self._pools)
         self._runs = Runs(ground)
-        self._reasons = Reasons(ground)
-        self._line = Line(ground)
         self._slots = Slots(ground)
+        self._reasons = Reasons(ground, self._slots)
+        self._line = Line(ground, self._slots)
 
     # --- deployments ---
 

@@ -7,7 +7,9 @@ from segue.records.work import LEASE_SECONDS, Deployment, WorkerInfo, WorkItem, 
 from segue.scheduling.requests import BACKFILL
 from segue.states import instant
 from segue.work.ground import Ground
+from segue.work.slots import Slots
 from segue.work.store import Going, Standing
+from segue.work.tags import FullTag, full_tag
 
 __all__ = ("Facts", "Reasons", "reason")
 
@@ -26,13 +28,15 @@ class Facts(NamedTuple):
     going: Sequence[Going]
     ahead: int
     now: int
+    full_tag: FullTag | None = None
 
 
 class Reasons:
     """Finds the facts in a journal."""
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, slots: Slots) -> None:
         self._ground = ground
+        self._slots = slots
 
     async def of(self, run_id: str) -> str:
         """See Work; raises UnknownRun."""
@@ -52,13 +56,22 @@ class Reasons:
                 going=await ground.store.going(item.pool),
                 ahead=await ground.store.ahead(item.run_id, now),
                 now=now,
+                full_tag=await self._full_tag(run.tags),
             )
         )
+
+    async def _full_tag(self, tags: Sequence[str]) -> FullTag | None:
+        """Return the full limit on one of the tags, with the names of the runs that hold its slots."""
+        found = full_tag(tags, await self._slots.books()) if tags else None
+        if found is None:
+            return None
+        names = await self._ground.store.run_names(found.holders)
+        return found._replace(holders=[names.get(holder, holder) for holder in found.holders])
 
 
 def reason(facts: Facts) -> str:
     """Return why the run has not begun; each of these looks at one thing, and says nothing if that is as it should."""
-    for look in (_taken, _due, _paused, _place, _workers, _of_deployment, _of_pool, _busy):
+    for look in (_taken, _due, _paused, _place, _workers, _of_deployment, _of_tags, _of_pool, _busy):
         if told := look(facts):
             return told
     if facts.ahead:
@@ -142,6 +155,17 @@ def _of_deployment(facts: Facts) -> str:
         return ""
     of_key = f" with the key '{item.key}'" if item.key else ""
     return f"As many runs{of_key} of deployment '{deployment.full_name}' go as may ({bound}): {_listed(going)}."
+
+
+def _of_tags(facts: Facts) -> str:
+    if facts.full_tag is None:
+        return ""
+    limit, holders = facts.full_tag
+    if limit.slots == 0:
+        return f"The limit on the tag '{limit.name}' has no slots; raise it to let runs with this tag go."
+    if limit.refill is not None:
+        return f"Runs with the tag '{limit.name}' begin at a rate of {limit.refill:g} a second, and it is not its turn."
+    return f"As many runs with the tag '{limit.name}' go as may ({limit.slots}): {_listed(holders)}."
 
 
 def _of_pool(facts: Facts) -> str:

@@ -85,7 +85,7 @@ class Slots:
         ground = self._ground
 
         async def look() -> Lease | None:
-            books = await self._books()
+            books = await self.books()
             # Without the lock: most looks of who waits find nothing free.
             bound = binding(wish, books.limits)
             if not bound:
@@ -93,7 +93,7 @@ class Slots:
             return None if full(wish, books) else await self._take(token, wish)
 
         async def ready() -> int | None:
-            books = await self._books()
+            books = await self.books()
             lacking = full(wish, books)
             if lacking is None:
                 return None
@@ -104,14 +104,15 @@ class Slots:
         finally:
             del self._ahead[token]
 
-    async def _books(self) -> Books:
+    async def books(self) -> Books:
+        """Return what is known of limits and leases now."""
         store = self._ground.store
         limits = {limit.name: limit for limit in await store.limits()}
         return Books(limits, await store.leases() if limits else [], self._steady.now_us())
 
     async def _take(self, token: str, wish: Wish) -> Lease | None:
         async with self._ground.lock:
-            books = await self._books()
+            books = await self.books()
             ahead = [other for one, other in self._ahead.items() if one < token]
             granted = grant(wish, ahead, books, new_id())
             if granted is None:
@@ -126,7 +127,7 @@ class Slots:
         if not lease_id:
             return True  # of no limit, or rate limits only
         async with self._ground.lock:
-            books = await self._books()
+            books = await self.books()
             lease = renewed(lease_id, books)
             if lease is None:
                 return False
@@ -143,7 +144,7 @@ class Slots:
         """Forget leases that are of no use to anybody: long past, or of limits that are gone."""
         ground = self._ground
         async with ground.lock:
-            books = await self._books()
+            books = await self.books()
             old = books._replace(now=books.now - _FORGOTTEN)
             gone = [*expired(old), *(lease for lease in books.leases if not _binds(lease, books))]
             now = ground.clock.now_us()

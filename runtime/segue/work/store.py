@@ -207,6 +207,14 @@ class WorkStore:
         )
         return [id_in_memory(kept) for (kept,) in rows]
 
+    async def run_names(self, run_ids: Sequence[str]) -> dict[str, str]:
+        """Return the names of those of these flow runs that are known, by their ids."""
+        rows = await self.source.query(
+            f"SELECT id, name FROM flow_run WHERE id IN ({','.join('?' * len(run_ids))})",
+            [id_at_rest(run_id) for run_id in run_ids],
+        )
+        return {id_in_memory(kept): name for kept, name in rows if name}
+
     async def deployments_of(self, run_ids: Sequence[str]) -> dict[str, str]:
         """Return which deployments these runs are of, by the runs' ids; those of none are left out."""
         rows = await self.source.query(

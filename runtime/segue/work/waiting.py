@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from segue.records.work import WorkerInfo, WorkPool, WorkQueue
 from segue.scheduling.requests import BACKFILL
 from segue.store.source import Source
@@ -15,9 +17,10 @@ __all__ = ("Desk", "WaitingRuns")
 # More would be a longer list than the statement takes; whoever is not found now is at the next look.
 _MOST_FULL = 5_000
 
+_TAGS = "(SELECT tags FROM flow_run WHERE flow_run.id = i.run)"
 # A deployment that is paused holds back the runs that its schedules made, and none that a person asked for.
 _CANDIDATES = f"""
-SELECT i.run, i.deployment, i.key, i.epoch, d.concurrency, d.collision = 'cancel-new'
+SELECT i.run, i.deployment, i.key, i.epoch, d.concurrency, d.collision = 'cancel-new', {_TAGS}
 FROM work_item AS i INDEXED BY work_item_waiting JOIN deployment AS d ON d.id = i.deployment
 WHERE i.done = 0 AND i.worker = '' AND i.pool = ? AND i.queue = ? AND i.due <= ? AND i.stop = 0
 AND (NOT d.paused OR i.schedule = '' OR EXISTS (
@@ -25,11 +28,12 @@ AND (NOT d.paused OR i.schedule = '' OR EXISTS (
 
 
 class Desk(NamedTuple):
-    """Where runs are given out: to whom, of which pool, and whether any deployment has a limit."""
+    """Where runs are given out: to whom, of which pool, and whether there are limits of deployments, and on tags."""
 
     worker: WorkerInfo
     pool: WorkPool
     bounds: bool
+    tags: bool
 
 
 class WaitingRuns:
@@ -42,20 +46,21 @@ class WaitingRuns:
         """Return where a worker takes runs; None for one that has left or is lost, or whose pool is gone."""
         rows = await self._source.query(
             "SELECT w.document, w.seen, w.ended, p.document,"
-            " EXISTS (SELECT 1 FROM deployment WHERE concurrency IS NOT NULL)"
+            " EXISTS (SELECT 1 FROM deployment WHERE concurrency IS NOT NULL),"
+            " EXISTS (SELECT 1 FROM concurrency_limit WHERE json_extract(document, '$.tag'))"
             " FROM worker AS w LEFT JOIN work_pool AS p ON p.name = w.pool WHERE w.id = ? AND w.ended IS NULL",
             (id_at_rest(worker_id),),
         )
         if not rows:
             return None
-        document, seen, ended, kept, bounds = rows[0]
+        document, seen, ended, kept, *limits = rows[0]
         worker = worker_in(document, seen, ended)
         if kept is not None:
-            return Desk(worker, pool_in(kept), bool(bounds))
+            return Desk(worker, pool_in(kept), *map(bool, limits))
         if worker.pool:
             return None
         served = WorkPool(name="", queues=tuple(WorkQueue(name=name) for name in worker.queues))
-        return Desk(worker, served, bool(bounds))
+        return Desk(worker, served, *map(bool, limits))
 
     async def any_due(self, pool: str, now: int) -> bool:
         """Whether there is a run that is due."""
@@ -98,12 +103,16 @@ class WaitingRuns:
         self, pool: str, queue: str, now: int, places: Mapping[Slot, Place], most: int
     ) -> list[Candidate]:
         """Return the first runs in line of a queue that are due, but for those whose slots are full."""
-        full = _values(slot for slot, place in places.items() if place.full)
-        bound = f" AND (i.deployment, i.key) NOT IN {_marks(full)}" if full else ""
+        full = [slot for slot, place in places.items() if place.full]
+        values, tags = _values(slot for slot in full if slot[0]), [tag for deployment, tag in full if not deployment]
+        bound = f" AND (i.deployment, i.key) NOT IN {_marks(values)}" if values else ""
+        if tags:
+            bound += f" AND NOT EXISTS (SELECT 1 FROM json_each({_TAGS}) WHERE value IN ({', '.join('?' * len(tags))}))"
         rows = await self._source.query(
-            f"{_CANDIDATES}{bound} ORDER BY i.priority, i.due, i.first LIMIT ?", (pool, queue, now, *full, most)
+            f"{_CANDIDATES}{bound} ORDER BY i.priority, i.due, i.first LIMIT ?",
+            (pool, queue, now, *values, *tags, most),
         )
-        return [Candidate(*row) for row in rows]
+        return [_candidate(*row) for row in rows]
 
     async def refused(self, pool: str, now: int, places: Mapping[Slot, Place], most: int) -> list[str]:
         """Return runs that are due and are to be cancelled, as as many of their slot go as may."""
@@ -116,6 +125,11 @@ class WaitingRuns:
             (pool, now, *full, most),
         )
         return [id_in_memory(run) for (run,) in rows]
+
+
+def _candidate(*row: Any) -> Candidate:
+    *plain, tags = row
+    return Candidate(*plain, tags=msgspec.json.decode(tags, type=tuple[str, ...]) if tags else ())
 
 
 def _values(slots: Iterable[Slot]) -> list[Any]:
