@@ -162,6 +162,26 @@ async def test_a_worker_that_left_with_a_run_that_had_begun_loses_it_in_time(off
     )
 
 
+async def test_a_server_that_was_away_hears_workers_before_it_thinks_them_lost(office: Office) -> None:
+    deployment, worker = await office.deploy(), await office.worker()
+    run = await office.run(deployment)
+    [claim] = await office.work.claim(worker.id, 1)
+    await office.begin(claim)
+    await office.clock.advance(3600)
+    service = LostWorkers(office.work, patience=30)
+    await service.step(office.clock.now_us())
+    await office.work.beat(worker.id, [run.id])
+    await office.clock.advance(3600)  # asleep
+
+    await service.step(office.clock.now_us())
+
+    assert (await office.state(run.id)).is_running()
+    for _ in range(6):
+        await office.clock.advance(5)
+        await service.step(office.clock.now_us())
+    assert (await office.state(run.id)).is_crashed()
+
+
 async def test_a_run_between_two_attempts_has_begun(office: Office) -> None:
     deployment, worker = await office.deploy(), await office.worker()
     run = await office.run(deployment)

@@ -16,6 +16,7 @@ import msgspec
 from uvicorn.loops.auto import auto_loop_factory
 
 from segue.exceptions import SegueError
+from segue.records.work import LEASE_SECONDS
 from segue.server.address import Address, guard_of, listen
 from segue.server.authentication import Authentication
 from segue.server.background import Report
@@ -147,7 +148,7 @@ def _housekeeping(wiring: Wiring) -> list[Service]:
     settings, journal, bus = wiring.loaded.settings, wiring.journal, wiring.bus
     return [
         Leases(journal, bus, os.uname().nodename),
-        LostWorkers(wiring.work),
+        LostWorkers(wiring.work, patience=LEASE_SECONDS),
         LateRuns(journal, bus, settings.server_late_seconds),
         Retention(journal, bus, settings.server_retention_days),
     ]
