@@ -378,6 +378,41 @@ async def test_a_run_that_was_taken_in_time_goes_on(office: Office) -> None:
     assert [run.state.type for run in await office.runs()] == [StateType.SCHEDULED]
 
 
+async def awaiting_retry(office: Office) -> FlowRun:
+    """Have the run that waits begun in time, and end in another attempt that nobody has taken yet."""
+    worker = await office.work.join(WorkerInfo(id="", name="w", pool="my-pool"))
+    (claim,) = await office.work.claim(worker.id, 1)
+    (run,) = await office.runs()
+    for state in (states.Running(occurred=office.clock.now_us()), states.Failed(occurred=office.clock.now_us())):
+        run.enter(state)
+        office.bus.publish(run_events.flow_run_state(run, state))
+    await office.bus.flushed()
+    return await office.work.retry_run(claim.run_id)
+
+
+async def test_a_run_that_has_begun_in_time_is_not_too_late_for_its_next_attempt(office: Office) -> None:
+    await office.deployment(every(HOUR, max_lateness=600))
+    await office.passes(HOUR)
+    run = await awaiting_retry(office)
+
+    await office.passes(1800)
+
+    assert [(one.id, one.state.name) for one in await office.runs()] == [(run.id, "AwaitingRetry")]
+
+
+async def test_a_run_that_has_begun_outlives_its_schedule_also_between_attempts(office: Office) -> None:
+    deployment = await office.deployment(every(HOUR))
+    await office.passes(HOUR)
+    run = await awaiting_retry(office)
+    scheduler = Scheduler(office.work, office.journal, office.bus, office.clock)
+    await scheduler.step(office.clock.now_us())
+
+    await office.work.save_deployment(replace(deployment, schedules=()))
+    await scheduler.step(office.clock.now_us())
+
+    assert [(one.id, one.state.name) for one in await office.runs()] == [(run.id, "AwaitingRetry")]
+
+
 # --- without a server ---
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import anyio
 
 from segue.exceptions import UnknownRun, WorkError
+from segue.records import FlowRun
 from segue.records.work import Schedule, WorkItem
 from segue.scheduling.policy import due_by, late_after
 from segue.scheduling.requests import BACKFILL, request_of
@@ -120,7 +121,9 @@ class Scheduler:
         kept = {"", *(schedule.id for schedule in deployment.schedules)}
         for item in await self._work.store.open_items(deployment_id):
             if item.schedule_id not in kept and not item.worker_id:
-                await self._cancel(item.run_id, "Its schedule was deleted before it had begun.")
+                run = await self._not_begun(item.run_id)
+                if run is not None:
+                    await self._cancel(run.id, "Its schedule was deleted before it had begun.")
 
     def _tell(self, deployment: str, wrong: Mapping[str, WorkError]) -> None:
         for schedule_id, error in wrong.items():
@@ -223,15 +226,19 @@ class Scheduler:
         while self._lates and self._lates[0][0] <= now:
             _, run_id = self._lates[0]
             item = await self._work.store.item(run_id)
-            if item is not None and not item.done and not item.worker_id and not await self._is_backfilled(run_id):
-                await self._cancel(run_id, "It could not begin as soon as its schedule wants.")
+            if item is not None and not item.done and not item.worker_id:
+                run = await self._not_begun(run_id)
+                if run is not None and BACKFILL not in run.tags:
+                    await self._cancel(run_id, "It could not begin as soon as its schedule wants.")
             heapq.heappop(self._lates)
 
-    async def _is_backfilled(self, run_id: str) -> bool:
+    async def _not_begun(self, run_id: str) -> FlowRun | None:
+        """Return a run that was never begun; None for one that waits for another attempt, or was deleted."""
         try:
-            return BACKFILL in (await self._records.runs.flow_run(run_id)).tags
+            run = await self._records.runs.flow_run(run_id)
         except UnknownRun:
-            return True
+            return None
+        return run if run.started is None else None
 
     async def _cancel(self, run_id: str, reason: str) -> None:
         try:
