@@ -128,6 +128,15 @@ def test_instants_that_have_passed_are_filled_in_once_each(segue: Command, taxi:
     assert [run["tags"] for run in runs] == [["backfill"]] * 3
 
 
+def test_a_time_that_ends_before_it_begins_is_refused(segue: Command, taxi: None) -> None:
+    segue("deployment", "set-schedule", "taxi", "--interval", "60")
+
+    done = segue("deployment", "backfill", "taxi", "--from", "2026-01-02", "--to", "2026-01-01")
+
+    assert done.code == 1
+    assert "to 2026-01-01 00:00:00+00:00 there is no time to fill" in done.err
+
+
 def test_more_instants_than_anybody_can_have_meant_are_refused(segue: Command, taxi: None) -> None:
     segue("deployment", "set-schedule", "taxi", "--interval", "1")
 

@@ -8,6 +8,7 @@ from segue.records import FlowRun
 from segue.records.work import Deployment, Schedule
 from segue.scheduling.instants import between, instants_of
 from segue.scheduling.requests import BACKFILL, request_of
+from segue.states import instant
 from segue.work.protocol import Work
 
 __all__ = ("backfill", "instants_to_fill")
@@ -16,8 +17,10 @@ __all__ = ("backfill", "instants_to_fill")
 def instants_to_fill(schedule: Schedule, start: int, end: int, most: int) -> list[int]:
     """Return the instants of a schedule from `start` up to, but without, `end`; all in µs since the epoch.
 
-    Raises InvalidWork for more than `most`, which nobody can have meant.
+    Raises InvalidWork for an end that is not after the start, and for more than `most`: nobody can have meant that.
     """
+    if end <= start:
+        raise InvalidWork(f"From {instant(start)} to {instant(end)} there is no time to fill; name a later end.")
     found = list(islice(between(instants_of(schedule), start - 1, end - 1), most + 1))
     if len(found) > most:
         raise InvalidWork(
