@@ -162,6 +162,19 @@ async def test_a_worker_that_left_with_a_run_that_had_begun_loses_it_in_time(off
     )
 
 
+async def test_a_run_between_two_attempts_keeps_its_record_when_its_deployment_is_deleted(office: Office) -> None:
+    deployment, worker = await office.deploy(), await office.worker()
+    run = await office.run(deployment)
+    [claim] = await office.work.claim(worker.id, 1)
+    await office.begin(claim)
+    assert await office.work.settle(worker.id, claim, states.Failed(occurred=office.clock.now_us()))
+    await office.work.retry_run(run.id)
+
+    await office.work.delete_deployment(deployment.id)
+
+    assert (await office.state(run.id)).message == "Its deployment was deleted before its next attempt."
+
+
 async def test_a_server_that_was_away_hears_workers_before_it_thinks_them_lost(office: Office) -> None:
     deployment, worker = await office.deploy(), await office.worker()
     run = await office.run(deployment)

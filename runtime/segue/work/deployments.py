@@ -5,12 +5,14 @@ import msgspec
 from segue.exceptions import InvalidWork
 from segue.records.work import Deployment, WorkPool, WorkQueue
 from segue.run_events import flow_run_deleted
+from segue.states import State, StateType
 from segue.work.checks import check_deployment
+from segue.work.endings import ended
 from segue.work.ground import Ground
 from segue.work.naming import Named, matching
 from segue.work.pools import Pools
 from segue.work_events import deployment_deleted, deployment_saved, pool_saved
-from segue_events import new_id
+from segue_events import Event, new_id
 
 __all__ = ("Deployments",)
 
@@ -76,13 +78,19 @@ class Deployments:
         async with ground.lock:
             deployment = await self.find(deployment_id)
             now = ground.clock.now_us()
-            waiting = [item for item in await ground.store.open_items(deployment.id) if not item.worker_id]
-            await ground.commit(
-                [
-                    *(flow_run_deleted(item.run_id, now) for item in waiting),
-                    deployment_deleted(deployment.id, now),
-                ]
-            )
+            events = [deployment_deleted(deployment.id, now)]
+            for item in await ground.store.open_items(deployment.id):
+                if not item.worker_id:
+                    events += await self._without_deployment(item.run_id, now)
+            await ground.commit(events)
+
+    async def _without_deployment(self, run_id: str, now: int) -> list[Event]:
+        """Return what becomes of a run in line: one that has begun keeps its record, and has no other attempt."""
+        run = await self._ground.records.runs.flow_run(run_id)
+        if run.started is None:
+            return [flow_run_deleted(run_id, now)]
+        told = "Its deployment was deleted before its next attempt."
+        return await ended(self._ground, run_id, State(StateType.CANCELLED, "Cancelled", told, now))
 
 
 def _with_queue(pool: WorkPool, name: str, now: int) -> WorkPool:
