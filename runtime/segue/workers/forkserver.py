@@ -30,7 +30,7 @@ from segue.flows import Flow
 from segue.records.work import Claim
 from segue.settings import get_current_settings
 from segue.workers import child
-from segue.workers.guardian import guard
+from segue.workers.guardian import end_with_parent, guard
 
 __all__ = ("CLAIM", "ENGINE", "READY", "STALE", "main")
 
@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m segue.workers.forkserver", description=__doc__)
     parser.add_argument("--socket", type=int, required=True)
     options = parser.parse_args(arguments)
+    # It may be in the middle of the user's code, and not look at the socket, when the worker dies.
+    end_with_parent()
     with socket.socket(fileno=options.socket) as worker:
         worker.set_inheritable(False)
         asked, fds, _, _ = socket.recv_fds(worker, MAX_MESSAGE, 1)

@@ -54,12 +54,17 @@ def guard(control: int, report: int, run: Callable[[], NoReturn]) -> None:
     _say(report, f'{{"end": {_Watch(control, child).until_end()}}}')
 
 
+def end_with_parent() -> None:
+    """Have this process killed when the thread that has started it ends; what it forks is not concerned."""
+    _process_control(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _become_child(parent: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     os.setpgid(0, 0)
     # A run does not go on when nobody guards it any more.
-    _process_control(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     if os.getppid() != parent:
         os._exit(1)
 
