@@ -1,7 +1,7 @@
 """LocalWork: several at one journal, runs that are called off, and what else ends with a run whose worker is gone."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,16 @@ from segue.work.local import LocalWork
 from segue.work.session import open_work
 from segue_events import Bus, Filter, SqliteJournal, new_id
 from segue_events.testing import FakeClock
+
+
+class CountingJournal(SqliteJournal):
+    """Counts what it is asked."""
+
+    asked = 0
+
+    async def query(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        self.asked += 1
+        return await super().query(sql, params)
 
 
 class Office:
@@ -251,3 +261,28 @@ async def test_a_session_makes_the_journal_that_the_settings_name(tmp_path: Path
         worker = await work.join(WorkerInfo(id="", name="w", pool="p"))
     async with open_work(settings) as work:
         assert [one.id for one in await work.workers("p")] == [worker.id]
+
+
+async def test_while_there_is_more_a_claim_asks_three_questions_of_the_database(tmp_path: Path) -> None:
+    clock = FakeClock()
+    journal = CountingJournal(tmp_path / "segue.db", projections=projections(), clock=clock)
+    async with journal, Bus(journal, clock) as bus:
+        clock.watch(journal, bus)
+        office = Office(journal, bus, clock)
+        worker = await office.worker()
+        deployment = await office.deploy()
+        for _ in range(3):
+            await office.run(deployment)
+
+        given: list[int] = []
+        asked: list[int] = []
+        for _ in range(5):
+            journal.asked = 0
+            given.append(len(await office.work.claim(worker.id, 1)))
+            asked.append(journal.asked)
+
+        # The last looks find nothing: one as it expects more, the other before it takes a turn.
+        assert (given, asked) == ([1, 1, 1, 0, 0], [5, 3, 3, 2, 1])
+        await office.work.leave(worker.id)
+        await office.run(deployment)
+        assert await office.work.claim(worker.id, 1) == []

@@ -48,6 +48,10 @@ class Line:
         self._ground = ground
         self._slots = slots
         self._waiting = WaitingRuns(ground.journal)
+        # The pools of those who have claimed here: a worker stays in its pool.
+        self._pools: dict[str, str] = {}
+        # Who was given all that it asked for the last time: most likely, there is more.
+        self._served: set[str] = set()
 
     # --- who is there ---
 
@@ -107,6 +111,8 @@ class Line:
             worker = await ground.store.worker(worker_id)
             if worker is None or worker.ended is not None:
                 return
+            self._pools.pop(worker_id, None)
+            self._served.discard(worker_id)
             events = [work_events.worker_gone(worker_id, ground.clock.now_us(), lost=False)]
             for one in await ground.store.held(worker):
                 if not one.begun:
@@ -136,23 +142,29 @@ class Line:
 
     async def claim(self, worker_id: str, most: int, wait: float) -> list[Claim]:
         """See Work. A worker that has left, or is thought lost until it gives a sign of life, is given nothing."""
-        worker = await self._ground.store.worker(worker_id)
-        if worker is None:
-            raise InvalidWork(f"There is no worker with the id '{worker_id}'; let it join before it claims runs.")
+        pool = await self._pool_of(worker_id)
 
         async def look() -> list[Claim] | None:
-            now = self._ground.clock.now_us()
             # Without the lock: most looks find nothing.
-            if not await self._waiting.any_due(worker.pool, now):
+            if worker_id not in self._served and not await self._waiting.any_due(pool, self._ground.clock.now_us()):
                 return None
             run_ids = await self._give(worker_id, most)
+            (self._served.add if len(run_ids) == most else self._served.discard)(worker_id)
             # As the tables have them: they alone say whose a run is.
             return await self._ground.store.claims(worker_id, run_ids) if run_ids else None
 
         async def ready() -> int | None:
-            return await self._waiting.next_due(worker.pool, self._ground.clock.now_us())
+            return await self._waiting.next_due(pool, self._ground.clock.now_us())
 
         return await self._ground.until_found(look, wait, _NEWS, ready) or []
+
+    async def _pool_of(self, worker_id: str) -> str:
+        if worker_id not in self._pools:
+            worker = await self._ground.store.worker(worker_id)
+            if worker is None:
+                raise InvalidWork(f"There is no worker with the id '{worker_id}'; let it join before it claims runs.")
+            self._pools[worker_id] = worker.pool
+        return self._pools[worker_id]
 
     async def _give(self, worker_id: str, most: int) -> list[str]:
         ground = self._ground
