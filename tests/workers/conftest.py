@@ -15,7 +15,7 @@ from segue_events.journal.sqlite import SqliteJournal
 Claimed = Callable[..., Claim]
 
 FLOWS = """
-import os, signal, subprocess, sys
+import atexit, os, signal, subprocess, sys
 from segue import flow, get_run_logger, runtime, task
 
 @task
@@ -44,6 +44,14 @@ def argv(): return [open(f"/proc/{pid}/cmdline").read() for pid in (os.getpid(),
 
 @flow
 def wrong(): raise ValueError("wrong")
+
+@flow
+def linger(file: str):
+    def until_file():
+        while not os.path.exists(file):
+            signal.sigtimedwait([], 0.02)
+    atexit.register(until_file)
+    raise ValueError("ends, and its process does not yet")
 
 @flow
 def leave(code: int): os._exit(code)

@@ -138,7 +138,9 @@ async def test_a_process_that_dies_crashes_its_run(place: Place) -> None:
     assert "exit status 7" in last.payload["message"]
 
 
-@pytest.mark.parametrize("wrong", [{"python": "/nowhere/python"}, {"python": 3}, {"grace_seconds": "soon"}])
+@pytest.mark.parametrize(
+    "wrong", [{"python": "/nowhere/python"}, {"python": 3}, {"grace_seconds": "soon"}, {"pull_seconds": "now"}]
+)
 async def test_a_run_that_cannot_be_started_crashes(place: Place, wrong: dict[str, Any]) -> None:
     """The worker goes on."""
     run = await place.asked("add", job_variables=wrong)
@@ -239,6 +241,27 @@ async def test_a_run_of_another_worker_is_ended(place: Place, tmp_path: Path) ->
         await until(lambda: not is_alive(pid))
 
     assert [state for state in await states(run) if state in ("crashed", "cancelled")] == ["crashed"]
+
+
+async def test_a_run_that_is_tried_again_before_its_process_has_ended_harms_no_other(
+    place: Place, tmp_path: Path
+) -> None:
+    """The worker holds it twice for a while."""
+    file = tmp_path / "end"
+    run = await place.asked("linger", {"file": str(file)})
+
+    async with serving(place.worker(beat_every=3600)):
+        await place.ends(run)
+        await place.work.retry_run(run)
+        with anyio.fail_after(60):
+            while (await states(run)).count("failed") < 2:
+                await SystemClock().sleep(0.02)
+        file.touch()
+        other = await place.asked("add")
+        await place.ends(other)
+
+    assert (await states(other))[-1] == "completed"
+    assert [state for state in await states(run) if state in ("failed", "crashed")] == ["failed"] * 2
 
 
 async def test_a_run_that_is_tried_again_waits_for_a_worker(place: Place) -> None:

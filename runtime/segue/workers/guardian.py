@@ -78,6 +78,7 @@ class _Watch:
         self._cause = ""
         self._deadline: float | None = None
         self._silent = 0
+        self._turn_ends = monotonic() + _TURN
         # A byte arrives in the pipe with each SIGCHLD, so that one `select` waits for both.
         self._wakeup, write = os.pipe()
         os.set_blocking(write, False)
@@ -104,19 +105,21 @@ class _Watch:
     def _listen(self) -> None:
         """Wait for a word of the worker, the end of a process, or the deadline."""
         watched = [self._wakeup] if self._control < 0 else [self._wakeup, self._control]
-        wait = _TURN if self._deadline is None else min(max(self._deadline - monotonic(), 0.0), _TURN)
-        ready, _, _ = select.select(watched, [], [], wait)
+        ends = self._turn_ends if self._deadline is None else min(self._deadline, self._turn_ends)
+        ready, _, _ = select.select(watched, [], [], max(ends - monotonic(), 0.0))
         if self._wakeup in ready:
             os.read(self._wakeup, 4096)
         if self._control in ready:
             self._heed(os.read(self._control, 4096))
-        elif not ready:
+        elif monotonic() >= self._turn_ends:
+            # Whatever else was heard: a run whose processes end all the time has to be guarded too.
             self._count_silence()
         if self._deadline is not None and monotonic() >= self._deadline:
             self._kill()
 
     def _heed(self, words: bytes) -> None:
         self._silent = 0
+        self._turn_ends = monotonic() + _TURN
         if not words:
             self._control = -1
             self._part("worker gone")
@@ -129,6 +132,7 @@ class _Watch:
 
     def _count_silence(self) -> None:
         self._silent += 1
+        self._turn_ends = monotonic() + _TURN
         if self._control >= 0 and self._silent == _TURNS:
             self._part("worker silent")
 

@@ -10,7 +10,17 @@ import msgspec
 from segue.exceptions import SegueError
 from segue.records.work import Claim
 
-__all__ = ("GRACE_SECONDS", "Ending", "LaunchFailed", "Launched", "Launcher", "Output", "grace_seconds", "text_map")
+__all__ = (
+    "GRACE_SECONDS",
+    "Ending",
+    "LaunchFailed",
+    "Launched",
+    "Launcher",
+    "Output",
+    "grace_seconds",
+    "seconds_in",
+    "text_map",
+)
 
 Output = Callable[[bytes], None]
 """Takes what a run's process has written, as it comes: not in whole lines."""
@@ -79,9 +89,14 @@ class Launcher(Protocol):
 
 def grace_seconds(variables: Mapping[str, Any]) -> float:
     """Return how long a run with these job variables may take to stop, in seconds; raises LaunchFailed."""
-    given = variables.get("grace_seconds", GRACE_SECONDS)
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or given < 0:
-        raise LaunchFailed(f"The job variable grace_seconds is {given!r}; it must be a number of seconds, such as 30.")
+    return seconds_in(variables, "grace_seconds", GRACE_SECONDS)
+
+
+def seconds_in(variables: Mapping[str, Any], name: str, default: float) -> float:
+    """Return a job variable that is a number of seconds; raises LaunchFailed for what is none."""
+    given = variables.get(name, default)
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not given >= 0:
+        raise LaunchFailed(f"The job variable {name} is {given!r}; it must be a number of seconds, such as 30.")
     return float(given)
 
 

@@ -19,7 +19,8 @@ import msgspec
 from segue.records.work import Claim
 from segue.settings import Settings, profiles_path
 from segue.workers import guardian
-from segue.workers.launcher import Ending, LaunchFailed, Output, text_map
+from segue.workers.launcher import Ending, LaunchFailed, Output, seconds_in, text_map
+from segue.workers.pull import PULL_SECONDS
 from segue.workers.reasons import explained
 from segue.workers.templates import (
     Start,
@@ -89,6 +90,8 @@ class ProcessLauncher:
     async def launch(self, claim: Claim, output: Output) -> GuardedRun:
         """See Launcher."""
         environ, python = environment(claim.job_variables), _python(claim.job_variables)
+        # Before anything is started: what is found wrong later leaves a process that nobody knows of.
+        seconds_in(claim.job_variables, "pull_seconds", PULL_SECONDS)
         run = GuardedRun(output, self._runs.discard)
         with claim_file(claim) as file, run.handed_over() as ends:
             warm = claim.job_variables.get("warm", True)

@@ -16,7 +16,7 @@ import msgspec
 from segue.exceptions import UnknownPool
 from segue.far.link import Link, current_link
 from segue.names import slug
-from segue.records.work import WorkerInfo
+from segue.records.work import LEASE_SECONDS, WorkerInfo
 from segue.services.lost_workers import LostWorkers
 from segue.services.scheduled_here import scheduled_here
 from segue.services.service import attend
@@ -93,7 +93,7 @@ async def _work_with_services(settings: Settings) -> AsyncGenerator[Work]:
         anyio.create_task_group() as group,
     ):
         work = LocalWork(journal, bus, clock)
-        group.start_soon(attend, [LostWorkers(work)], clock, _told)
+        group.start_soon(attend, [LostWorkers(work, patience=LEASE_SECONDS)], clock, _told)
         yield work
         group.cancel_scope.cancel()
 

@@ -81,7 +81,8 @@ class Worker:
         self._clock = clock
         self._sink = sink
         self._options = options
-        self._held: dict[str, _Held] = {}
+        # A run may be here twice: as what it was before a retry, whose process has not ended yet, and as what it is.
+        self._held: list[_Held] = []
         # As was heard last; a run may be among them before this worker knows that it holds it.
         self._to_stop: set[str] = set()
         self._taking = anyio.CancelScope()
@@ -93,7 +94,7 @@ class Worker:
     @property
     def held(self) -> list[str]:
         """The ids of the runs that it holds."""
-        return list(self._held)
+        return list(dict.fromkeys(held.claim.run_id for held in self._held))
 
     def drain(self) -> None:
         """Take no more runs, and end when those that are held have ended; called again, end them now."""
@@ -137,10 +138,11 @@ class Worker:
             room = await self._room()
             claims = await self._persistently(partial(self._claim, room, wait), "take runs")
             for claim in claims:
-                self._held[claim.run_id] = _Held(claim)
+                held = _Held(claim)
+                self._held.append(held)
                 if claim.run_id in self._to_stop:
                     self._stop(claim.run_id)
-                runs.start_soon(self._hold, self._held[claim.run_id])
+                runs.start_soon(self._hold, held)
             if self._options.run_once:
                 return
 
@@ -183,7 +185,7 @@ class Worker:
             held.kill()
             await self._settle(claim, states.Crashed(message=f"Its worker failed: {type(error).__name__}: {error}."))
         finally:
-            del self._held[claim.run_id]
+            self._held.remove(held)
             self._to_stop.discard(claim.run_id)
             self._fewer.set()
 
@@ -218,9 +220,7 @@ class Worker:
     async def _beat(self) -> None:
         while True:
             await self._clock.sleep(self._options.beat_every)
-            beat = await self._persistently(
-                lambda: self._work.beat(self.info.id, list(self._held)), "give a sign of life"
-            )
+            beat = await self._persistently(lambda: self._work.beat(self.info.id, self.held), "give a sign of life")
             for run_id in beat.lost:
                 self._lose(run_id)
             for run_id in beat.stop:
@@ -238,25 +238,28 @@ class Worker:
         return await self._work.stops(self.info.id, known, _WAIT)
 
     def _lose(self, run_id: str) -> None:
-        held = self._held.get(run_id)
-        if held is not None and not held.lost:
-            self._log.warning("Run '%s' is no longer this worker's, and is ended here.", held.claim.run_name)
-            held.lost = True
-            held.kill()
+        for held in self._of(run_id):
+            if not held.lost:
+                self._log.warning("Run '%s' is no longer this worker's, and is ended here.", held.claim.run_name)
+                held.lost = True
+                held.kill()
 
     def _stop(self, run_id: str) -> None:
         """Kill a run that was asked to stop if it does not by itself, as it should, in the time it has for that.
 
         One that has not begun does not hear of it, and has nothing to end.
         """
-        held = self._held.get(run_id)
-        if held is None or held.stopping:
-            return
-        held.stopping = True
-        if held.launched is not None and held.launched.loading:
-            held.kill()
-        elif held.launched is not None:
-            self._keeping.start_soon(self._kill_after, held, held.grace)
+        for held in self._of(run_id):
+            if held.stopping:
+                continue
+            held.stopping = True
+            if held.launched is not None and held.launched.loading:
+                held.kill()
+            elif held.launched is not None:
+                self._keeping.start_soon(self._kill_after, held, held.grace)
+
+    def _of(self, run_id: str) -> list[_Held]:
+        return [held for held in self._held if held.claim.run_id == run_id]
 
     async def _kill_after(self, held: _Held, seconds: float) -> None:
         await self._clock.sleep(seconds)
@@ -276,11 +279,11 @@ class Worker:
             )
         await self._until(self._hurried, self._options.grace)
         self._hurried.set()
-        for held in self._held.values():
+        for held in list(self._held):
             if held.launched is not None:
                 held.launched.terminate()
         await self._clock.sleep(_PARTING)
-        for held in self._held.values():
+        for held in list(self._held):
             held.kill()
 
     async def _until(self, event: anyio.Event, seconds: float) -> None:
