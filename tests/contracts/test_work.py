@@ -658,7 +658,8 @@ async def test_who_asks_what_is_to_stop_hears_of_it_when_somebody_wants_it(place
         heard.append(sorted(await listening))
     assert heard == [[one.id], sorted([one.id, two.id])]
     assert await place.work.stops(other.id, []) == []
-    assert await place.work.stops("nobody", [one.id]) == []
+    with pytest.raises(InvalidWork, match="no worker with the id 'nobody'"):
+        await place.work.stops("nobody", [one.id], 20.0)
 
 
 async def test_a_worker_that_leaves_gives_back_what_it_has_not_begun(place: Place) -> None:

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.timeout(240)
 
 # Each run says when it begins and ends, and holds a lock of its own in between: who finds that held is the second one.
 FLOWS = """
-import fcntl, os, pathlib, time
+import fcntl, os, pathlib, threading
 from segue import flow, runtime
 
 @flow
@@ -43,7 +43,7 @@ def short(folder: str, seconds: float):
         except BlockingIOError:
             say("overlaps")
         say("begins")
-        time.sleep(seconds)
+        threading.Event().wait(seconds)
         say("ends")
 """
 RUNS = 60

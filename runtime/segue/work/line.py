@@ -93,6 +93,7 @@ class Line:
 
     async def stops(self, worker_id: str, known: Sequence[str], wait: float) -> list[str]:
         """See Work. Without the lock: nothing is decided here."""
+        await self._pool_of(worker_id)
 
         async def look() -> list[str] | None:
             found = await self._ground.store.stops(worker_id)
@@ -162,7 +163,7 @@ class Line:
         if worker_id not in self._pools:
             worker = await self._ground.store.worker(worker_id)
             if worker is None:
-                raise InvalidWork(f"There is no worker with the id '{worker_id}'; let it join before it claims runs.")
+                raise InvalidWork(f"There is no worker with the id '{worker_id}'; let it join first.")
             self._pools[worker_id] = worker.pool
         return self._pools[worker_id]
 

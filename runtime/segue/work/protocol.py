@@ -103,7 +103,7 @@ class Work(Protocol):
     async def stops(self, worker_id: str, known: Sequence[str], wait: float = 0.0) -> list[str]:
         """Return the ids of those of a worker's runs that are to stop.
 
-        Wait up to `wait` seconds while they are the ones that it knows of.
+        Wait up to `wait` seconds while they are the ones that it knows of. Raises InvalidWork for no known worker.
         """
         ...
 

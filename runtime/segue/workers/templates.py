@@ -77,10 +77,13 @@ class Template:
         arguments = ["-m", "segue.workers.forkserver", f"--socket={self._far.fileno()}"]
         self._process = start(arguments, self._far.fileno())
         self._far.close()
-        socket.send_fds(self._near, [ENGINE if claim is None else CLAIM], [] if claim is None else [claim])
-        # Without a limit: to load a flow takes what it takes.
-        self._near.setblocking(False)
-        answer = await asyncio.get_running_loop().sock_recv(self._near, MAX_MESSAGE)
+        answer = b""
+        # It may end at any time, as by the user's code: then there is none.
+        with contextlib.suppress(OSError):
+            socket.send_fds(self._near, [ENGINE if claim is None else CLAIM], [] if claim is None else [claim])
+            # Without a limit: to load a flow takes what it takes.
+            self._near.setblocking(False)
+            answer = await asyncio.get_running_loop().sock_recv(self._near, MAX_MESSAGE)
         self.ready = answer == READY
         if not self.ready and answer:
             reason = answer.decode("utf-8", "replace").rstrip(".")
