@@ -6,7 +6,9 @@ from typing import Protocol, TypeGuard
 
 from segue.exceptions import InvalidWork
 from segue.records.work import Schedule
+from segue.scheduling.cron import cron_of
 from segue.scheduling.intervals import DEFAULT_ANCHOR, interval_of
+from segue.scheduling.rule_text import recurrence_of
 from segue.scheduling.zones import wall_at, zone_of
 
 __all__ = ("KINDS", "Instants", "between", "instants_of", "last_ones", "upcoming")
@@ -32,13 +34,8 @@ def instants_of(schedule: Schedule) -> Instants:
     zone = zone_of(schedule.timezone)
     if schedule.interval is not None:
         return interval_of(schedule.interval, schedule.anchor, zone)
-    # Each comes with its parser, and most schedules need neither.
     if schedule.cron is not None:
-        from segue.scheduling.cron import cron_of  # noqa: PLC0415
-
         return cron_of(schedule.cron, schedule.day_or, zone)
-    from segue.scheduling.rule_text import recurrence_of  # noqa: PLC0415
-
     anchor = DEFAULT_ANCHOR if schedule.anchor is None else wall_at(schedule.anchor, zone)
     return recurrence_of(schedule.rrule or "", anchor, zone)
 
